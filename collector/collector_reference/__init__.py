@@ -1,0 +1,1 @@
+"""The reference collector: a gRPC server that registers services and routes calls by namespace."""

@@ -1,0 +1,1 @@
+"""The harness: topologies of collectors, declarative scenarios, faults and verdicts."""

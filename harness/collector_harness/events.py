@@ -1,0 +1,244 @@
+"""What a run says while it happens: the one thing that the engine emits, and all that reports read.
+
+Every event is a frozen value that turns into JSON by `as_json`. The stream is
+versioned: a reader may rely on every field named here, and must ignore kinds and
+fields that it does not know.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from collector_harness.errors import Position
+
+__all__ = [
+    "STREAM_VERSION",
+    "CallFinished",
+    "CaseFinished",
+    "CaseStarted",
+    "Emit",
+    "Event",
+    "Failure",
+    "Layer",
+    "MeshStarted",
+    "MeshStopped",
+    "Mismatch",
+    "Notice",
+    "Outcome",
+    "RunFinished",
+    "RunStarted",
+    "StepFinished",
+    "StepStarted",
+    "Totals",
+    "as_json",
+]
+
+STREAM_VERSION = 1
+
+Layer = Literal["grpc", "in-band", "http-like"]
+"""Which layer of the answer told the status: gRPC itself, the registry's enum, or the
+dispatcher's HTTP-like number."""
+
+
+class Outcome(enum.StrEnum):
+    """How a case ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """An expectation was not met."""
+    CRASHED = "crashed"
+    """A node did not start or died, where no step wanted it to."""
+    ERROR = "error"
+    """The harness could not do what the scenario asks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mismatch:
+    """One difference between an expectation and the answer."""
+
+    path: str
+    """Where in the answer, such as `output.items[0].sku`."""
+    expected: str
+    """The expectation, for a person."""
+    actual: str
+    """What was there instead, for a person; `nothing` where there was nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Everything that explains why a case did not pass."""
+
+    message: str
+    """What went wrong, in one sentence."""
+    position: Position | None = None
+    """Where the scenario says what was expected."""
+    step: str = ""
+    """The step's title."""
+    mismatches: tuple[Mismatch, ...] = ()
+    """Every difference, not only the first."""
+    answer: object = None
+    """The whole answer as JSON values; None where there was none."""
+    requirements: tuple[str, ...] = ()
+    """The requirement ids that the case stands for."""
+    route: tuple[str, ...] = ()
+    """The collectors that the call is known to have reached, in order."""
+    logs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The log tail of each node on the route, by node name."""
+    reproduce: str = ""
+    """A command line that runs this case alone again, with the same seed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """How many there were of each."""
+
+    scenarios: int = 0
+    cases: int = 0
+    passed: int = 0
+    failed: int = 0
+    """Cases that ended in any other way than passed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStarted:
+    """The first event of a run."""
+
+    seed: int
+    """From which every random choice of the run comes."""
+    scenarios: int
+    cases: int
+    target: str
+    """The collector under test, as the user named it."""
+    version: int = STREAM_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeshStarted:
+    """A mesh is up: every node answers and every link carries calls."""
+
+    mesh: int
+    """Unique in the run."""
+    nodes: Mapping[str, str]
+    """The address of each node, by name."""
+    links: tuple[str, ...]
+    """Such as `west -> east`."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeshStopped:
+    """A mesh is down, and nothing of it is left."""
+
+    mesh: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseStarted:
+    """A case begins."""
+
+    case: str
+    """Unique in the run: `file::title`, or `file::title[name]` where the scenario has cases."""
+    scenario: str
+    """The scenario's title."""
+    source: str
+    """The file as the user named it."""
+    requirements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepStarted:
+    """A step begins."""
+
+    case: str
+    step: str
+    """Its place in the case, such as `2` or `3.1` for a step inside a step."""
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallFinished:
+    """The harness made a call, and this came back."""
+
+    case: str
+    step: str
+    node: str
+    rpc: str
+    """Such as `/collector.CollectiveDispatcher/Dispatch`."""
+    request: object
+    """As JSON values."""
+    status: str
+    """The canonical name, such as `NOT_FOUND`."""
+    layer: Layer
+    message: str
+    response: object
+    """As JSON values; None when gRPC failed."""
+    handled_by: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepFinished:
+    """A step ended."""
+
+    case: str
+    step: str
+    outcome: Outcome
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseFinished:
+    """A case ended."""
+
+    case: str
+    scenario: str
+    source: str
+    outcome: Outcome
+    seconds: float
+    requirements: tuple[str, ...] = ()
+    failure: Failure | None = None
+    """Set unless it passed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """Something that a person should know, and that fails nothing."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFinished:
+    """The last event of a run. A stream without it was cut off."""
+
+    totals: Totals
+    seconds: float
+    exit_code: int
+    interrupted: bool = False
+
+
+Event = (
+    RunStarted
+    | MeshStarted
+    | MeshStopped
+    | CaseStarted
+    | StepStarted
+    | CallFinished
+    | StepFinished
+    | CaseFinished
+    | Notice
+    | RunFinished
+)
+
+Emit = Callable[[Event], None]
+"""Takes events in the order in which they happen; called on the engine's loop only."""
+
+
+def as_json(event: Event) -> dict[str, object]:
+    """Returns the event as JSON values, with its `kind` (the class name) first."""
+    return {"kind": type(event).__name__, **dataclasses.asdict(event)}

@@ -1,0 +1,143 @@
+"""What a mesh is before it runs: nodes and links as frozen values, checked when they are made.
+
+Nothing here starts anything. Values of equal definition are equal and hash
+alike, so that running meshes can be pooled by them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from dataclasses import dataclass, field
+
+from collector_harness.errors import InvalidInput, Problem
+
+__all__ = ["REFERENCE", "Link", "Node", "Served", "Topology"]
+
+REFERENCE = "reference"
+"""The value of `Node.collector` for a node that is always the reference collector."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """Handlers that a node serves in a namespace."""
+
+    namespace: str
+    implementation: object
+    """`module:attribute`, or the object itself: a class (made anew for each start of the node)
+    or an instance whose public methods are the service's methods."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """One collector."""
+
+    name: str
+    """Unique in its topology; also the collector's id."""
+    namespaces: tuple[str, ...] = ()
+    """The namespaces that it shares with its peers."""
+    probe: tuple[str, ...] = ()
+    """Namespaces in which it serves the probe service `conformance.Probe`."""
+    serves: tuple[Served, ...] = ()
+    """Handlers of its own. A node that has some is always a reference collector."""
+    collector: str | None = None
+    """What it is: None for the collector under test (the reference where none is named),
+    `reference`, or a target such as `exec:COMMAND`."""
+    validation: bool = True
+    """Whether it validates calls and guards its port."""
+    registry: str | None = None
+    """The node whose registry its dispatcher asks; None for its own, over the loopback."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Further environment variables, for a node that is a process."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A connection that `source` asks `target` for. It carries calls both ways (CON-006)."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.target}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topology:
+    """Nodes and the links between them.
+
+    Raises `InvalidInput` naming every duplicate node, every link to a node that does not
+    exist, every repeated link, and every registry that is not a node.
+    """
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        problems = [*_node_problems(self.nodes), *_link_problems(self.nodes, self.links)]
+        if problems:
+            raise InvalidInput(problems)
+
+    def node(self, name: str) -> Node:
+        """Returns the node of that name; raises `InvalidInput` with a did-you-mean."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise InvalidInput(_unknown(name, self.nodes, what="there is no node"))
+
+
+def _node_problems(nodes: tuple[Node, ...]) -> list[Problem]:
+    if not nodes:
+        return [Problem(message="a topology needs at least one node")]
+    problems = [
+        Problem(message=f"{count} nodes are called '{name}'", hint="give each node its own name")
+        for name, count in Counter(node.name for node in nodes).items()
+        if count > 1
+    ]
+    names = {node.name for node in nodes}
+    for node in nodes:
+        if not node.name:
+            problems.append(Problem(message="a node needs a name"))
+        if node.registry is not None and node.registry not in names:
+            problems.append(
+                _unknown(node.registry, nodes, what=f"node '{node.name}' uses the registry of")
+            )
+        if node.serves and node.collector not in (None, REFERENCE):
+            problems.append(
+                Problem(
+                    message=f"node '{node.name}' serves Python handlers, but is "
+                    f"'{node.collector}', which cannot load them",
+                    hint="leave out `collector`, or let the collector serve its own handlers",
+                )
+            )
+    return problems
+
+
+def _link_problems(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> list[Problem]:
+    names = {node.name for node in nodes}
+    problems = [
+        _unknown(end, nodes, what=f"link '{link}' leads to")
+        for link in links
+        for end in (link.source, link.target)
+        if end not in names
+    ]
+    problems += [
+        Problem(message=f"link '{link}' is given {count} times", hint="leave one of them")
+        for link, count in Counter(links).items()
+        if count > 1
+    ]
+    problems += [
+        Problem(message=f"link '{link}' joins a node to itself")
+        for link in links
+        if link.source == link.target
+    ]
+    return problems
+
+
+def _unknown(name: str, nodes: tuple[Node, ...], *, what: str) -> Problem:
+    known = [node.name for node in nodes]
+    close = difflib.get_close_matches(name, known, n=1)
+    return Problem(
+        message=f"{what} '{name}', which is not a node",
+        hint=f"did you mean '{close[0]}'?" if close else f"the nodes are: {', '.join(known)}",
+    )

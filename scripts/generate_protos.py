@@ -68,10 +68,10 @@ def generate(scratch: Path) -> dict[str, bytes]:
     renamed.mkdir(parents=True)
     for name in names:
         text = (SOURCES / TRUE_PACKAGE / name).read_text()
-        text = re.sub(rf"^package {TRUE_PACKAGE};", f"package {OUR_PACKAGE};", text, flags=re.M)
-        text = text.replace(
-            f'import "{TRUE_PACKAGE}/', f'import "{OUR_PACKAGE.replace(".", "/")}/'
+        text = re.sub(
+            rf"^package {TRUE_PACKAGE};", f"package {OUR_PACKAGE};", text, flags=re.MULTILINE
         )
+        text = text.replace(f'import "{TRUE_PACKAGE}/', f'import "{OUR_PACKAGE.replace(".", "/")}/')
         (renamed / name).write_text(text)
     out = scratch / "out"
     out.mkdir()
@@ -94,7 +94,7 @@ def generate(scratch: Path) -> dict[str, bytes]:
     with_services = {
         name.removesuffix(".proto")
         for name in names
-        if re.search(r"^service ", (SOURCES / TRUE_PACKAGE / name).read_text(), flags=re.M)
+        if re.search(r"^service ", (SOURCES / TRUE_PACKAGE / name).read_text(), flags=re.MULTILINE)
     }
     return {
         name: restore_service_names(content)

@@ -1,0 +1,74 @@
+# Everything a developer runs. `make help` tells what there is.
+#
+# Environments are made by scripts/environment.py with nothing but Python and pip,
+# and only when what they are made of has changed.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+WORKERS ?= logical
+ARGS    ?=
+ID      ?=
+
+BIN := $(VENV)/bin
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile --quiet \
+	--universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	$(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
+	protos protos-check bench requirements wheel clean
+
+help: ## tell what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
+
+run: setup ## bring up three connected collectors and run the scenarios in scenarios/mesh
+	@$(BIN)/collector-harness run scenarios/mesh $(ARGS)
+
+test: setup ## run the tests in parallel; ARGS="-k routing" narrows, WORKERS=4 widens
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-lowest: setup-lowest ## run the tests on the oldest dependencies that are promised
+	@.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: setup ## check the form
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## repair the form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: setup ## check the types, and that the public interface is annotated
+	@$(BIN)/mypy
+	@$(BIN)/python scripts/check_public_types.py
+
+protos: setup-protos ## generate the contract's code from protos/
+	@.venv-protos/bin/python scripts/generate_protos.py
+
+protos-check: setup-protos ## compare the contract's code with protos/
+	@.venv-protos/bin/python scripts/generate_protos.py --check
+
+bench: setup ## measure against bare gRPC; ID=P3 runs one
+	@$(BIN)/python -m benchmarks $(ID)
+
+requirements: setup ## pin the requirements again; UPGRADE=1 takes the latest
+	@cd requirements && $(COMPILE) ../pyproject.toml dev.in -o dev.txt
+	@cd requirements && $(COMPILE) --resolution lowest-direct ../pyproject.toml tests.in -o lowest.txt
+	@cd requirements && $(COMPILE) protos.in -o protos.txt
+
+wheel: setup ## build the wheel and the source distribution into dist/
+	@$(BIN)/python -m hatchling build
+
+setup: ## make .venv, which every target does when it must
+	@$(PYTHON) scripts/environment.py $(VENV) requirements/dev.txt --project
+
+setup-lowest:
+	@$(PYTHON) scripts/environment.py .venv-lowest requirements/lowest.txt --project
+
+setup-protos:
+	@$(PYTHON) scripts/environment.py .venv-protos requirements/protos.txt
+
+clean: ## remove what was made here
+	rm -rf .venv .venv-lowest .venv-protos dist build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""Options that several commands share. Imports click only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = [
+    "Flags",
+    "debug_option",
+    "json_option",
+    "jsonl_option",
+    "keyword_option",
+    "seed_option",
+    "verbose_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Flags:
+    """What the end of the program has to know; click carries it as the context's object."""
+
+    debug: bool = False
+
+
+def _set_debug(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    flags = ctx.find_object(Flags)
+    if value and flags is not None:
+        flags.debug = True
+
+
+def debug_option(function: F) -> F:
+    """`--debug`: show the traceback of an error. Accepted before and after the command's name."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_debug,
+        help="Show the traceback of an error.",
+    )(function)
+
+
+def keyword_option(function: F) -> F:
+    """`-k EXPR`."""
+    return click.option(
+        "-k",
+        "keywords",
+        metavar="EXPR",
+        help="Only cases that match: words that occur in the id, title, tags or requirement ids, "
+        "joined by and, or, not and parentheses.",
+    )(function)
+
+
+def seed_option(function: F) -> F:
+    """`--seed S`."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        metavar="S",
+        help="The seed of every random choice; a fresh one is chosen and shown otherwise.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """`--json FILE`."""
+    return click.option(
+        "--json",
+        "totals",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write the totals to FILE as JSON, whole or not at all.",
+    )(function)
+
+
+def jsonl_option(function: F) -> F:
+    """`--jsonl FILE`."""
+    return click.option(
+        "--jsonl",
+        "stream",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write every event to FILE as a line of JSON, as it happens.",
+    )(function)
+
+
+def verbose_option(function: F) -> F:
+    """`-v`."""
+    return click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show every case, step and call, and failures whole.",
+    )(function)

@@ -1,0 +1,172 @@
+"""The run on a console: progress while it runs, then cards, a table and one line.
+
+This report only reads events and decides what is said when; how a failure or the table
+reads is decided in `cards` and `table`, and where it goes in `screen`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import IO
+
+from collector_harness.events import (
+    CallFinished,
+    CaseFinished,
+    CaseStarted,
+    Event,
+    MeshStarted,
+    Notice,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    StepStarted,
+)
+from collector_harness.reports.cards import SHORT, WHOLE, Describe, card, duration
+from collector_harness.reports.escaping import one_line
+from collector_harness.reports.lines import Line, Span, Style, line
+from collector_harness.reports.screen import Screen, open_screen
+from collector_harness.reports.table import Tally, summary, table
+
+__all__ = ["ConsoleReport", "describe_requirement"]
+
+SHORT_TABLE = 50
+SHORT_NODES = 5
+TEXT = 200
+
+_OUTCOMES: Mapping[Outcome, Span] = {
+    Outcome.PASSED: Span("passed  ", "good"),
+    Outcome.FAILED: Span("FAILED  ", "bad"),
+    Outcome.CRASHED: Span("CRASHED ", "bad"),
+    Outcome.ERROR: Span("ERROR   ", "bad"),
+}
+
+
+def describe_requirement(requirement: str) -> str | None:
+    """Returns level, text and sources of a requirement as one line; None for an unknown id."""
+    from collector_harness.conformance.requirements import catalogue
+
+    every = catalogue()
+    if requirement not in every:
+        return None
+    found = every[requirement]
+    return f"{found.level} {found.text} ({', '.join(found.sources)})"
+
+
+class ConsoleReport:
+    """Shows a run to a person.
+
+    Without `verbose` cards are short, a long table is cut, and on a terminal cases that passed
+    are only counted; with it everything is shown, each step and call included.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: IO[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        verbose: bool = False,
+        describe: Describe = describe_requirement,
+    ) -> None:
+        self._screen: Screen = open_screen(sys.stdout if stream is None else stream, environment)
+        self._list_passed = verbose or not self._screen.live
+        self._verbose = verbose
+        self._describe = describe
+        self._tally = Tally()
+        self._failures: list[CaseFinished] = []
+        self._running: dict[str, None] = {}
+        self._steps: dict[str, list[Line]] = {}
+        self._seed: int | None = None
+        self._done = 0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case CaseStarted():
+                self._running[event.case] = None
+                self._advance()
+            case CaseFinished():
+                self._case_finished(event)
+            case StepStarted() if self._verbose:
+                title = f"{event.step}  {event.title}"
+                self._remember(event.case, line("    step ", one_line(title, TEXT)))
+            case CallFinished() if self._verbose:
+                self._remember(event.case, _call(event))
+            case MeshStarted():
+                self._screen.show([_mesh(event, every=self._verbose)])
+            case Notice():
+                note = one_line(event.message, 10 * TEXT)
+                self._screen.show([line(Span("note: ", "warning"), note)])
+            case RunStarted():
+                self._seed = event.seed
+                target = one_line(event.target, TEXT)
+                what = f"{event.cases} cases of {event.scenarios} scenarios on {target}"
+                self._screen.show([line(Span(what, "strong"), f", seed {event.seed}")])
+                self._screen.begin(event.cases)
+            case RunFinished():
+                self._finish(event)
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Gives the terminal back; the stream stays open, for it belongs to the caller."""
+        self._screen.end()
+
+    def _case_finished(self, event: CaseFinished) -> None:
+        self._running.pop(event.case, None)
+        self._tally.add(event)
+        self._done += 1
+        steps = self._steps.pop(event.case, [])
+        if event.outcome is not Outcome.PASSED:
+            self._failures.append(event)
+        if event.outcome is not Outcome.PASSED or self._list_passed:
+            shown = _OUTCOMES[event.outcome], Span(one_line(event.case, TEXT))
+            self._screen.show([line(*shown, Span(f"  {duration(event.seconds)}", "faint")), *steps])
+        self._advance()
+
+    def _advance(self) -> None:
+        running = next(iter(self._running), "")
+        self._screen.advance(
+            done=self._done, failed=len(self._failures), running=one_line(running, TEXT)
+        )
+
+    def _remember(self, case: str, shown: Line) -> None:
+        # Cases run side by side: the steps of one are kept until it has finished, so that they
+        # stand together.
+        self._steps.setdefault(case, []).append(shown)
+
+    def _finish(self, event: RunFinished) -> None:
+        self._screen.end()
+        bounds = WHOLE if self._verbose else SHORT
+        for failure in self._failures:
+            self._screen.show([(), *card(failure, bounds=bounds, describe=self._describe)])
+        rows = self._tally.rows()
+        shown = table(rows, limit=len(rows) if self._verbose else SHORT_TABLE)
+        self._screen.show([(), *shown, (), summary(event, seed=self._seed)] if shown else [
+            summary(event, seed=self._seed)
+        ])  # fmt: skip
+
+
+def _mesh(event: MeshStarted, *, every: bool) -> Line:
+    nodes = [f"{name} {address}" for name, address in event.nodes.items()]
+    shown = nodes if every else nodes[:SHORT_NODES]
+    if len(shown) < len(nodes):
+        shown.append(f"{len(nodes) - len(shown)} more")
+    links = f"{len(event.links)} link{'' if len(event.links) == 1 else 's'}"
+    return line(
+        Span("mesh    ", "accent"),
+        one_line(", ".join(shown), 10_000 if every else 3 * TEXT),
+        f"; {links}",
+        Span(f"  {duration(event.seconds)}", "faint"),
+    )
+
+
+def _call(event: CallFinished) -> Line:
+    style: Style = "good" if event.status == "OK" else "warning"
+    by = f" by {one_line(event.handled_by, TEXT)}" if event.handled_by else ""
+    said = f" {one_line(event.message, TEXT)}" if event.message else ""
+    return line(
+        f"      {one_line(event.node, TEXT)} {one_line(event.rpc, TEXT)} ",
+        Span(one_line(event.status, TEXT), style),
+        f" ({event.layer}){by}{said}",
+        Span(f"  {duration(event.seconds)}", "faint"),
+    )

@@ -8,6 +8,9 @@ ours. So our copies are generated under a package of their own,
 package. What is seen, the service paths and the descriptor set that reflection
 serves, keeps the true name.
 
+What an author's generator makes of the same sources is kept too, untouched, for
+the tests that load it beside ours.
+
 Run it by ``make protos``, or with ``--check`` to compare instead of write.
 """
 
@@ -23,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "protos"
 WIRE = ROOT / "collector" / "collector_reference" / "wire"
+AUTHORED = ROOT / "tests" / "contract" / "authored" / "collector"
 TRUE_PACKAGE = "collector"
 OUR_PACKAGE = "collector_reference.wire"
 DESCRIPTOR_SET = "collector.binpb"
@@ -38,50 +42,72 @@ def main() -> int:
     check: bool = parser.parse_args().check
     with tempfile.TemporaryDirectory() as scratch:
         generated = generate(Path(scratch))
-    existing = {
-        path.name: path.read_bytes()
-        for path in WIRE.iterdir()
-        if path.is_file() and path.name not in HAND_WRITTEN
-    }
     different = sorted(
-        name
-        for name in generated.keys() | existing.keys()
-        if generated.get(name) != existing.get(name)
+        path
+        for path in generated.keys() | existing()
+        if not path.exists() or generated.get(path) != path.read_bytes()
     )
     if check:
-        for name in different:
-            print(f"{(WIRE / name).relative_to(ROOT)} differs from protos/: run `make protos`")
+        for path in different:
+            print(f"{path.relative_to(ROOT)} differs from protos/: run `make protos`")
         return 1 if different else 0
-    for name in different:
-        if name in generated:
-            (WIRE / name).write_bytes(generated[name])
+    for path in different:
+        if path in generated:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(generated[path])
+            print(f"wrote {path.relative_to(ROOT)}")
         else:
-            (WIRE / name).unlink()
-        print(f"wrote {(WIRE / name).relative_to(ROOT)}")
+            path.unlink()
+            print(f"removed {path.relative_to(ROOT)}")
     return 0
 
 
-def generate(scratch: Path) -> dict[str, bytes]:
-    """Returns the generated files by name, made below the empty folder `scratch`."""
+def existing() -> set[Path]:
+    """Returns the generated files that are there."""
+    return {
+        path
+        for folder in (WIRE, AUTHORED)
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.is_file() and path.name not in HAND_WRITTEN
+    }
+
+
+def generate(scratch: Path) -> dict[Path, bytes]:
+    """Returns what the generated files are to hold, made below the empty folder `scratch`."""
     names = sorted(path.name for path in (SOURCES / TRUE_PACKAGE).glob("*.proto"))
-    renamed = scratch / "renamed" / OUR_PACKAGE.replace(".", "/")
-    renamed.mkdir(parents=True)
+    ours = {
+        WIRE / name: restore_service_names(content)
+        for name, content in generate_ours(names, scratch / "ours").items()
+    }
+    theirs = {
+        AUTHORED / name: content
+        for name, content in generate_theirs(names, scratch / "theirs").items()
+    }
+    return ours | theirs
+
+
+def generate_ours(names: list[str], scratch: Path) -> dict[str, bytes]:
+    """Returns the code under the package of our own, and the descriptor set, by file name."""
+    folder = OUR_PACKAGE.replace(".", "/")
+    renamed = scratch / "renamed"
+    (renamed / folder).mkdir(parents=True)
     for name in names:
         text = (SOURCES / TRUE_PACKAGE / name).read_text()
         text = re.sub(
             rf"^package {TRUE_PACKAGE};", f"package {OUR_PACKAGE};", text, flags=re.MULTILINE
         )
-        text = text.replace(f'import "{TRUE_PACKAGE}/', f'import "{OUR_PACKAGE.replace(".", "/")}/')
-        (renamed / name).write_text(text)
+        text = text.replace(f'import "{TRUE_PACKAGE}/', f'import "{folder}/')
+        (renamed / folder / name).write_text(text)
     out = scratch / "out"
     out.mkdir()
     protoc(
-        f"--proto_path={scratch / 'renamed'}",
+        f"--proto_path={renamed}",
         f"--python_out={out}",
         f"--grpc_python_out={out}",
         f"--mypy_out=readable_stubs:{out}",
         f"--mypy_grpc_out=readable_stubs:{out}",
-        *(f"{OUR_PACKAGE.replace('.', '/')}/{name}" for name in names),
+        *(f"{folder}/{name}" for name in names),
     )
     protoc(
         f"--proto_path={SOURCES}",
@@ -89,17 +115,33 @@ def generate(scratch: Path) -> dict[str, bytes]:
         "--include_imports",
         *(f"{TRUE_PACKAGE}/{name}" for name in names),
     )
-    files = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    # A contract file without services yields a gRPC module without content.
+    return generated_files(out)
+
+
+def generate_theirs(names: list[str], scratch: Path) -> dict[str, bytes]:
+    """Returns what an author gets who generates from the sources as they are, by file name."""
+    scratch.mkdir()
+    protoc(
+        f"--proto_path={SOURCES}",
+        f"--python_out={scratch}",
+        f"--grpc_python_out={scratch}",
+        *(f"{TRUE_PACKAGE}/{name}" for name in names),
+    )
+    return generated_files(scratch)
+
+
+def generated_files(out: Path) -> dict[str, bytes]:
+    """Returns the files below `out` by name, without the gRPC modules that have no service."""
     with_services = {
-        name.removesuffix(".proto")
-        for name in names
-        if re.search(r"^service ", (SOURCES / TRUE_PACKAGE / name).read_text(), flags=re.MULTILINE)
+        path.stem
+        for path in (SOURCES / TRUE_PACKAGE).glob("*.proto")
+        if re.search(r"^service ", path.read_text(), flags=re.MULTILINE)
     }
     return {
-        name: restore_service_names(content)
-        for name, content in files.items()
-        if "_pb2_grpc" not in name or name.split("_pb2_grpc")[0] in with_services
+        path.name: path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file()
+        and ("_pb2_grpc" not in path.name or path.name.split("_pb2_grpc")[0] in with_services)
     }
 
 
@@ -121,7 +163,8 @@ def protoc(*arguments: str) -> None:
     except ImportError:
         sys.exit("grpcio-tools is missing here: run `make protos`, which has its own environment")
     tools = Path(sys.executable).parent
-    subprocess.run(
+    # The stub plugin tells every file that it writes: shown only when something failed.
+    done = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -130,8 +173,12 @@ def protoc(*arguments: str) -> None:
             f"--plugin=protoc-gen-mypy_grpc={tools / 'protoc-gen-mypy_grpc'}",
             *arguments,
         ],
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

@@ -157,7 +157,9 @@ class LookupServiceRequest(message.Message):
     NAMESPACE_FIELD_NUMBER: builtins.int
     SERVICE_NAME_FIELD_NUMBER: builtins.int
     namespace: builtins.str
+    """The namespace that it was registered in."""
     service_name: builtins.str
+    """The name that it was registered by."""
     def __init__(
         self,
         *,
@@ -179,9 +181,13 @@ class LookupServiceResponse(message.Message):
     STATUS_FIELD_NUMBER: builtins.int
     SERVICE_FIELD_NUMBER: builtins.int
     @builtins.property
-    def status(self) -> common_pb2.Status: ...
+    def status(self) -> common_pb2.Status:
+        """In-band OK or NOT_FOUND."""
+
     @builtins.property
-    def service(self) -> RegisteredService: ...
+    def service(self) -> RegisteredService:
+        """The whole record; unset when there is none."""
+
     def __init__(
         self,
         *,
@@ -204,8 +210,13 @@ class ValidateMethodRequest(message.Message):
     SERVICE_NAME_FIELD_NUMBER: builtins.int
     METHOD_NAME_FIELD_NUMBER: builtins.int
     namespace: builtins.str
+    """The namespace that the service was registered in."""
     service_name: builtins.str
+    """The name that the service was registered by; an empty one is never valid
+    (VAL-009).
+    """
     method_name: builtins.str
+    """A method of the service; an empty one is never valid (VAL-009)."""
     def __init__(
         self,
         *,
@@ -284,7 +295,9 @@ class ListServicesResponse(message.Message):
         """
 
     @builtins.property
-    def services(self) -> containers.RepeatedCompositeFieldContainer[RegisteredService]: ...
+    def services(self) -> containers.RepeatedCompositeFieldContainer[RegisteredService]:
+        """The records; their order means nothing."""
+
     def __init__(
         self,
         *,
@@ -310,9 +323,11 @@ class RegisteredService(message.Message):
     METHOD_NAMES_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     id: builtins.str
-    """`namespace/service name`."""
+    """`namespace/service name`, for people (REG-013)."""
     namespace: builtins.str
+    """The namespace that it is in."""
     service_name: builtins.str
+    """Its name, the same as `service_descriptor.name`."""
     @builtins.property
     def service_descriptor(self) -> descriptor_pb2.ServiceDescriptorProto:
         """The whole descriptor, streaming flags included (REG-005)."""
@@ -322,7 +337,9 @@ class RegisteredService(message.Message):
         """In declared order."""
 
     @builtins.property
-    def metadata(self) -> common_pb2.Metadata: ...
+    def metadata(self) -> common_pb2.Metadata:
+        """When it was written, and its labels."""
+
     def __init__(
         self,
         *,
@@ -352,20 +369,25 @@ class RegisteredProto(message.Message):
     DEPENDENCIES_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     id: builtins.str
-    """`namespace/file name`."""
+    """`namespace/file name`, for people (REG-013)."""
     namespace: builtins.str
+    """The namespace that it is in."""
     @builtins.property
     def message_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Top-level messages, in declared order."""
 
     @builtins.property
-    def file_descriptor(self) -> descriptor_pb2.FileDescriptorProto: ...
+    def file_descriptor(self) -> descriptor_pb2.FileDescriptorProto:
+        """The whole descriptor."""
+
     @builtins.property
     def dependencies(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """The names of the imported files."""
 
     @builtins.property
-    def metadata(self) -> common_pb2.Metadata: ...
+    def metadata(self) -> common_pb2.Metadata:
+        """When it was written, and its labels."""
+
     def __init__(
         self,
         *,

@@ -23,8 +23,8 @@ FILL = textwrap.dedent('''
     def fill(message, depth=0):
         """Sets every field of a message to something that is not its default."""
         for field in message.DESCRIPTOR.fields:
-            if depth > 3:
-                return message
+            if depth > 3 or field.name == "options":
+                continue
             if field.message_type is not None and field.message_type.GetOptions().map_entry:
                 getattr(message, field.name)["key"] = "value"
             elif field.message_type is not None:
@@ -53,7 +53,6 @@ FILL = textwrap.dedent('''
         pytest.param((OURS, AUTHORED), id="ours first"),
         pytest.param((WELL_KNOWN, DESCRIPTOR_SET, OURS), id="the author's descriptors first"),
         pytest.param((OURS, DESCRIPTOR_SET), id="the author's descriptors last"),
-        pytest.param((OURS, DESCRIPTOR_SET, AUTHORED), id="all three"),
     ],
 )
 def test_both_load_in_any_order(order: tuple[str, ...], fresh) -> None:

@@ -1,0 +1,146 @@
+"""A verdict for a person: the matrix of requirements by family, and a card for each breach.
+
+Pure: from the result to lines. Colours and the width of a terminal are a screen's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from collector_harness.conformance.requirements import Catalogue, Requirement, catalogue
+from collector_harness.conformance.verdicts import RequirementVerdict, Verdict, Verdicts
+from collector_harness.events import CaseFinished, Outcome
+from collector_harness.reports.cards import SHORT, WHOLE, card
+from collector_harness.reports.escaping import one_line
+from collector_harness.reports.lines import Line, Span, Style, line, plain
+
+__all__ = ["explain", "render_verdicts"]
+
+_STYLES: Final[dict[Verdict, Style]] = {
+    Verdict.PASS: "good",
+    Verdict.FAIL: "bad",
+    Verdict.TARGET_CRASHED: "bad",
+    Verdict.HARNESS_ERROR: "bad",
+    Verdict.BLOCKED: "warning",
+    Verdict.UNSUPPORTED: "warning",
+    Verdict.DESELECTED: "faint",
+}
+_COLUMNS = 160
+
+
+def render_verdicts(verdicts: Verdicts, *, whole: bool = False) -> tuple[Line, ...]:
+    """Returns the verdict as lines: findings first, then the matrix, then the totals.
+
+    `whole` shows deselected requirements and findings without cuts. Text that came from the
+    target is escaped.
+    """
+    return (
+        *_findings(verdicts, whole=whole),
+        *_matrix(verdicts, whole=whole),
+        (),
+        *_summary(verdicts),
+    )
+
+
+def explain(key: str) -> str:
+    """Returns level, text, sources and prerequisites of a requirement, as plain text.
+
+    Raises `InvalidInput` with a did-you-mean for an unknown id.
+    """
+    every = catalogue()
+    requirement = every[key]
+    lines = [line(f"{requirement.id}  {requirement.level}  {requirement.text}")]
+    lines += [
+        line(f"  source: {source}, {every.sources[source]}") for source in requirement.sources
+    ]
+    lines += [line(f"  builds on: {each}  {every[each].text}") for each in requirement.builds_on]
+    return plain(lines)
+
+
+def _findings(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
+    for each in verdicts.requirements:
+        if not (each.verdict.is_breach or each.verdict is Verdict.HARNESS_ERROR):
+            continue
+        yield line(
+            Span(f"{each.requirement.id}  {each.verdict.value}", "bad"),
+            f"  {each.requirement.level}  ",
+            Span(each.requirement.text, "strong"),
+        )
+        unresolved = [case for case in each.cases if case.outcome is not Outcome.PASSED]
+        for case in unresolved:
+            if case.outcome is None:
+                yield line("  ", one_line(each.reason, _COLUMNS))
+                continue
+            finished = CaseFinished(
+                case=case.case,
+                scenario="",
+                source=case.source,
+                outcome=case.outcome,
+                seconds=case.seconds,
+                requirements=(each.requirement.id,),
+                failure=case.failure,
+            )
+            yield from card(finished, bounds=WHOLE if whole else SHORT, describe=_described)
+        yield line("  ", Span("again:", "accent"))
+        # Never cut: half a command is of no use to whoever pastes it.
+        yield line("    ", one_line(each.reproduce, 100_000))
+        yield ()
+
+
+def _matrix(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
+    every = catalogue()
+    for family, about in every.families.items():
+        rows = [
+            each
+            for each in verdicts.requirements
+            if each.requirement.family == family
+            and (whole or each.verdict is not Verdict.DESELECTED)
+        ]
+        if rows:
+            yield line(Span(f"{family:<5} {about}", "strong"))
+            yield from (_row(each) for each in rows)
+
+
+def _row(each: RequirementVerdict) -> Line:
+    said = each.requirement.text if each.verdict is Verdict.PASS else each.reason
+    return line(
+        f"  {each.requirement.id:<9}{each.requirement.level:<7}",
+        Span(f"{each.verdict.value:<15}", _STYLES[each.verdict]),
+        Span(one_line(said, _COLUMNS), "faint" if each.verdict is Verdict.PASS else "plain"),
+    )
+
+
+def _summary(verdicts: Verdicts) -> Iterator[Line]:
+    for notice in verdicts.notices:
+        yield line(Span("note: ", "accent"), one_line(notice, 1000))
+    counted: list[str | Span] = []
+    for verdict, count in verdicts.totals.items():
+        if count:
+            counted += [", " if counted else "", Span(f"{count} {verdict.value}", _STYLES[verdict])]
+    yield line(
+        Span("verdict on ", "strong"), Span(one_line(verdicts.target, _COLUMNS), "strong"), ": ",
+        *counted,
+    )  # fmt: skip
+    yield line(
+        f"  suite {verdicts.suite_version}, seed {verdicts.seed}, {verdicts.calls} calls in "
+        f"{verdicts.seconds:.1f} s; {len(verdicts.uncovered)} further requirements have no case yet"
+    )
+    musts = sum(_is_breach_of(each, "MUST") for each in verdicts.requirements)
+    shoulds = sum(_is_breach_of(each, "SHOULD") for each in verdicts.requirements)
+    if shoulds and not musts:
+        yield line(f"  {shoulds} SHOULD broken: reported, and no failure")
+
+
+def _is_breach_of(each: RequirementVerdict, level: str) -> bool:
+    return each.verdict.is_breach and each.requirement.level == level
+
+
+def _described(key: str) -> str | None:
+    every = catalogue()
+    return _cited(every, every.requirements[key]) if key in every else None
+
+
+def _cited(every: Catalogue, requirement: Requirement) -> str:
+    sources = "; ".join(every.sources[source] for source in requirement.sources)
+    return f"{requirement.level}: {requirement.text} ({sources})"

@@ -1,0 +1,252 @@
+"""What a run means: the results of cases become a verdict for each requirement.
+
+Pure: values in, values out. How the cases are run is `verify`'s business, and how verdicts are
+shown is `rendering`'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from collector_harness.conformance.requirements import Catalogue, Requirement
+from collector_harness.errors import ExitCode
+from collector_harness.events import Failure, Outcome
+
+__all__ = [
+    "DOCUMENT_VERSION",
+    "CaseResult",
+    "RequirementVerdict",
+    "Verdict",
+    "Verdicts",
+    "decide",
+]
+
+DOCUMENT_VERSION = 1
+"""Of what `Verdicts.as_json` returns."""
+
+
+class Verdict(enum.StrEnum):
+    """What was found out about one requirement."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    """A case of it saw something else than the requirement says."""
+    UNSUPPORTED = "unsupported"
+    """The target cannot show it; nothing is known."""
+    BLOCKED = "blocked"
+    """Something that it builds on is broken; nothing is known."""
+    TARGET_CRASHED = "target-crashed"
+    """A collector under test died, or could not be started again, in a case of it."""
+    HARNESS_ERROR = "harness-error"
+    """The harness could not do what a case asks, or has no result for it."""
+    DESELECTED = "deselected"
+    """It was not asked for."""
+
+    @property
+    def is_breach(self) -> bool:
+        """Whether the collector is shown not to meet the requirement."""
+        return self in (Verdict.FAIL, Verdict.TARGET_CRASHED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseResult:
+    """What one case of a requirement came to."""
+
+    case: str
+    """Its id, such as `DSP-004.scenario.yaml::title`."""
+    source: str
+    """The file."""
+    outcome: Outcome | None
+    """None where there is no result: it was not run, or the run ended before."""
+    seconds: float = 0.0
+    failure: Failure | None = None
+    unsupported: str = ""
+    """Why the case was not run at all against this target; empty where it could be."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequirementVerdict:
+    """What was found out about one requirement, and by what."""
+
+    requirement: Requirement
+    verdict: Verdict
+    reason: str = ""
+    """In one sentence; empty for a pass."""
+    cases: tuple[CaseResult, ...] = ()
+    blocked_by: tuple[str, ...] = ()
+    """The ids of the breaches that it builds on; only for `blocked`."""
+    reproduce: str = ""
+    """A command line that verifies this requirement alone again; only where it did not pass."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdicts:
+    """What was found out about one collector."""
+
+    suite_version: str
+    """The version of the requirement catalogue."""
+    target: str
+    """The collector, as the user named it."""
+    seed: int
+    """From which every random choice of the run came."""
+    requirements: tuple[RequirementVerdict, ...]
+    """Of every requirement that the suite has a case for, in the catalogue's order."""
+    uncovered: tuple[str, ...]
+    """The ids of the requirements that the suite has no case for."""
+    seconds: float
+    calls: int
+    """How many calls the harness made itself."""
+    notices: tuple[str, ...] = ()
+    """What a person should know and what fails nothing."""
+
+    @property
+    def totals(self) -> Mapping[Verdict, int]:
+        """How many requirements got each verdict; every verdict is there."""
+        count = Counter(each.verdict for each in self.requirements)
+        return {verdict: count[verdict] for verdict in Verdict}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 where a MUST is broken or blocked, 6 where the harness failed, 4 where nothing was
+        found out, else 0. A broken SHOULD is reported and fails nothing.
+        """
+        musts = {each.verdict for each in self.requirements if each.requirement.level == "MUST"}
+        found = {each.verdict for each in self.requirements}
+        if any(verdict.is_breach for verdict in musts) or Verdict.BLOCKED in musts:
+            return ExitCode.FAILED
+        if Verdict.HARNESS_ERROR in found:
+            return ExitCode.INTERNAL_FAULT
+        if found <= {Verdict.UNSUPPORTED, Verdict.DESELECTED}:
+            return ExitCode.NOTHING_RAN
+        return ExitCode.OK
+
+    def __getitem__(self, key: str) -> RequirementVerdict:
+        """Returns what was found out about that id; raises `KeyError`."""
+        for each in self.requirements:
+            if each.requirement.id == key:
+                return each
+        raise KeyError(key)
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the whole as JSON values."""
+        return {
+            "kind": "verdict",
+            "version": DOCUMENT_VERSION,
+            "suite": {
+                "version": self.suite_version,
+                "covered": len(self.requirements),
+                "uncovered": list(self.uncovered),
+            },
+            "target": self.target,
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "calls": self.calls,
+            "exit_code": int(self.exit_code),
+            "totals": {verdict.value: count for verdict, count in self.totals.items()},
+            "notices": list(self.notices),
+            "requirements": [_requirement_json(each) for each in self.requirements],
+        }
+
+
+def decide(
+    results: Mapping[str, Sequence[CaseResult]],
+    *,
+    selected: frozenset[str],
+    catalogue: Catalogue,
+    target: str,
+) -> tuple[RequirementVerdict, ...]:
+    """Returns the verdict of each id in `results`, in the catalogue's order.
+
+    A requirement that builds, however far down, on one whose cases showed a breach is blocked
+    whatever its own cases say: a pass that rests on something broken proves nothing.
+    """
+    own = {
+        key: _own_verdict(cases) if key in selected else (Verdict.DESELECTED, "not selected")
+        for key, cases in results.items()
+    }
+    breaches = {key for key, (verdict, _) in own.items() if verdict.is_breach}
+    decided: list[RequirementVerdict] = []
+    for requirement in catalogue:
+        if requirement.id not in results:
+            continue
+        verdict, reason = own[requirement.id]
+        below = catalogue.with_prerequisites(requirement.builds_on) & breaches
+        roots = tuple(key for key in catalogue.requirements if key in below)
+        if roots and verdict is not Verdict.DESELECTED:
+            verdict = Verdict.BLOCKED
+            reason = f"builds on {_and(roots)}, which {'is' if len(roots) == 1 else 'are'} broken"
+        decided.append(
+            RequirementVerdict(
+                requirement=requirement,
+                verdict=verdict,
+                reason=reason,
+                cases=tuple(results[requirement.id]) if requirement.id in selected else (),
+                blocked_by=roots if verdict is Verdict.BLOCKED else (),
+                reproduce=""
+                if verdict in (Verdict.PASS, Verdict.DESELECTED)
+                else _reproduce(target, requirement.id),
+            )
+        )
+    return tuple(decided)
+
+
+def _own_verdict(cases: Sequence[CaseResult]) -> tuple[Verdict, str]:
+    """Judges the cases of one requirement by themselves: the firmest finding wins."""
+    for outcome, verdict in (
+        (Outcome.FAILED, Verdict.FAIL),
+        (Outcome.CRASHED, Verdict.TARGET_CRASHED),
+        (Outcome.ERROR, Verdict.HARNESS_ERROR),
+    ):
+        for case in cases:
+            if case.outcome is outcome:
+                return verdict, _first_line(case.failure.message) if case.failure else outcome.value
+    for case in cases:
+        if case.outcome is None and not case.unsupported:
+            return Verdict.HARNESS_ERROR, f"there is no result of {case.case}"
+    unsupported = [case.unsupported for case in cases if case.unsupported]
+    # A part that was seen does not vouch for a part that was not.
+    if unsupported or not cases:
+        return Verdict.UNSUPPORTED, unsupported[0] if unsupported else "it has no case"
+    return Verdict.PASS, ""
+
+
+def _reproduce(target: str, key: str) -> str:
+    import shlex
+
+    return f"collector-harness verify {shlex.quote(target)} -k {key}"
+
+
+def _requirement_json(each: RequirementVerdict) -> dict[str, object]:
+    return {
+        "id": each.requirement.id,
+        "level": each.requirement.level,
+        "text": each.requirement.text,
+        "sources": list(each.requirement.sources),
+        "verdict": each.verdict.value,
+        "reason": each.reason,
+        "blocked_by": list(each.blocked_by),
+        "cases": [
+            {
+                "case": case.case,
+                "source": case.source,
+                "outcome": case.outcome.value if case.outcome else None,
+                "unsupported": case.unsupported,
+                "seconds": case.seconds,
+                "evidence": dataclasses.asdict(case.failure) if case.failure else None,
+            }
+            for case in each.cases
+        ],
+        "reproduce": each.reproduce,
+    }
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _and(ids: Sequence[str]) -> str:
+    return " and ".join([", ".join(ids[:-1]), ids[-1]] if len(ids) > 1 else ids)

@@ -1,0 +1,179 @@
+"""What came back from a call, whichever way it answered, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+
+from collector_harness.client.decoding import from_any, from_message, json_values
+from collector_harness.client.pools import TypePool
+from collector_harness.events import Layer
+from collector_reference.status import from_grpc, from_http_like, from_in_band
+
+__all__ = ["MISSING", "UNDECODABLE", "Metadata", "Reply"]
+
+MISSING = "MISSING"
+"""The status of an answer that gRPC calls OK, but that carries no status (WIR-003)."""
+
+UNDECODABLE = "UNDECODABLE"
+"""The status of an answer that gRPC calls OK, but that is not the message it should be."""
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+"""Keys and values as they came, in order; values of keys that end in `-bin` are bytes."""
+
+_FIRST_HTTP_LIKE = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """An answer. It is a value for failures too: a call that fails raises nothing."""
+
+    node: str
+    """The node that was asked."""
+    rpc: str
+    """Such as `/collector.CollectiveDispatcher/Dispatch`."""
+    request: object
+    """The request as JSON values."""
+    status: str
+    """The canonical name, such as `NOT_FOUND`; `CODE_<number>` for a number without a name;
+    `MISSING` or `UNDECODABLE` for an answer without a status."""
+    layer: Layer
+    """Which layer told the status; for the number of a `Status`, the style that it is in."""
+    code: int
+    """The number that the status was told by."""
+    message: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """The `details` of the status."""
+    output: object = None
+    """The decoded `output` where the response has one, else the whole response; None where it
+    is unset or the call failed in gRPC."""
+    handled_by: str | None = None
+    """The collector that executed the call, as the answer says; None where it does not."""
+    response: object = None
+    """The whole response as JSON values; None when the call failed in gRPC."""
+    headers: Metadata = ()
+    trailers: Metadata = ()
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is OK."""
+        return self.status == "OK"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """What gRPC handed over for one call, before it is understood."""
+
+    code: int
+    """gRPC's own number."""
+    message: str
+    body: bytes | None
+    """None unless gRPC calls it OK."""
+    headers: Metadata
+    trailers: Metadata
+    seconds: float
+
+
+def reply_of(
+    received: Received,
+    *,
+    node: str,
+    rpc: str,
+    request: object,
+    kind: type[Message],
+    types: TypePool | None,
+) -> Reply:
+    """Returns the answer that `received` is, where it should be a message of type `kind`."""
+    if received.body is None:
+        return grpc_reply(received, node=node, rpc=rpc, request=request)
+    try:
+        response = kind.FromString(received.body)
+    except Exception as error:  # noqa: BLE001 - whatever protobuf says of hostile bytes
+        return grpc_reply(
+            received,
+            node=node,
+            rpc=rpc,
+            request=request,
+            status=UNDECODABLE,
+            message=f"the answer is not a {kind.DESCRIPTOR.full_name}: {error}",
+        )
+    status, layer, code, message, details = _status_of(response)
+    values = from_message(response, types=types)
+    fields = response.DESCRIPTOR.fields_by_name
+    output: object = values
+    if "output" in fields:
+        output = (
+            from_any(response.output, types=types)  # type: ignore[attr-defined]
+            if response.HasField("output")
+            else None
+        )
+    handled_by = None
+    for name in ("handled_by_collector_id", "executor_id"):
+        if name in fields:
+            handled_by = getattr(response, name) or None
+    return Reply(
+        node=node,
+        rpc=rpc,
+        request=request,
+        status=status,
+        layer=layer,
+        code=code,
+        message=message,
+        details=details,
+        output=output,
+        handled_by=handled_by,
+        response=json_values(values),
+        headers=received.headers,
+        trailers=received.trailers,
+        seconds=received.seconds,
+    )
+
+
+def grpc_reply(
+    received: Received,
+    *,
+    node: str,
+    rpc: str,
+    request: object,
+    status: str | None = None,
+    message: str | None = None,
+    output: object = None,
+    response: object = None,
+) -> Reply:
+    """Returns an answer whose status is gRPC's own, unless another is given."""
+    return Reply(
+        node=node,
+        rpc=rpc,
+        request=request,
+        status=from_grpc(received.code).value if status is None else status,
+        layer="grpc",
+        code=received.code,
+        message=received.message if message is None else message,
+        output=output,
+        response=response,
+        headers=received.headers,
+        trailers=received.trailers,
+        seconds=received.seconds,
+    )
+
+
+def _status_of(response: Message) -> tuple[str, Layer, int, str, Mapping[str, str]]:
+    field = response.DESCRIPTOR.fields_by_name.get("status")
+    if field is None or field.message_type is None or field.message_type.name != "Status":
+        return "OK", "grpc", 0, "", {}
+    if not response.HasField("status"):
+        return MISSING, "grpc", 0, "the response carries no status", {}
+    status = response.status  # type: ignore[attr-defined]
+    code: int = status.code
+    http_like = code >= _FIRST_HTTP_LIKE
+    name = from_http_like(code) if http_like else from_in_band(code)
+    return (
+        name.value if name is not None else f"CODE_{code}",
+        "http-like" if http_like else "in-band",
+        code,
+        status.message,
+        dict(status.details),
+    )

@@ -1,0 +1,162 @@
+# ruff: noqa: ASYNC109 - a deadline goes over the wire; asyncio.timeout does not
+"""Calls over one channel with bytes in and bytes out; every outcome is a value.
+
+What the bytes mean is in `reply`; which calls there are, in `node_client`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from collector_harness.client.reply import Metadata, Received
+from collector_harness.errors import InvalidInput, Problem
+
+__all__ = ["RECEIVE_LIMIT", "MetadataInput", "Transport", "checked_metadata"]
+
+RECEIVE_LIMIT = 64 * 1024 * 1024
+"""Bytes of the largest message that the harness takes."""
+
+_MOST_STREAMED = 10_000
+_KEY = re.compile(r"[0-9a-z_.-]+")
+_OPTIONS: list[tuple[str, int]] = [
+    # Without it, channels of one process to one address silently share a connection.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_receive_message_length", RECEIVE_LIMIT),
+    # What is too large is for the node to refuse.
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+    # Nodes are restarted on their address: look soon whether they are back.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+MetadataInput = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
+
+
+class Transport:
+    """One channel to one address. Made and used on one loop."""
+
+    def __init__(self, address: str) -> None:
+        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._unary: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+
+    async def unary(
+        self, path: str, request: bytes, *, timeout: float | None, metadata: Metadata
+    ) -> Received:
+        """Makes a unary call. Only cancellation is raised."""
+        method = self._unary.get(path)
+        if method is None:
+            method = self._unary[path] = self.channel.unary_unary(path)
+        begin = time.perf_counter()
+        call = method(request, timeout=timeout, metadata=metadata)
+        try:
+            body: bytes = await call
+            seconds = time.perf_counter() - begin
+            return Received(
+                code=0,
+                message="",
+                body=body,
+                headers=_shown(await call.initial_metadata()),
+                trailers=_shown(await call.trailing_metadata()),
+                seconds=seconds,
+            )
+        except grpc.aio.AioRpcError as error:
+            return _failure(error, begin)
+
+    async def server_stream(
+        self, path: str, request: bytes, *, timeout: float | None, metadata: Metadata
+    ) -> tuple[Received, list[bytes]]:
+        """Makes a call that is answered by a stream; returns its end, with an empty body where
+        it is gRPC OK, and all messages that came before.
+        """
+        begin = time.perf_counter()
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self.channel.unary_stream(path)
+        call = method(request, timeout=timeout, metadata=metadata)
+        messages: list[bytes] = []
+        size = 0
+        try:
+            async for message in call:
+                messages.append(message)
+                size += len(message)
+                if len(messages) > _MOST_STREAMED or size > RECEIVE_LIMIT:
+                    call.cancel()
+                    return _cut_off(begin, len(messages)), messages
+            return (
+                Received(
+                    code=0,
+                    message="",
+                    body=b"",
+                    headers=_shown(await call.initial_metadata()),
+                    trailers=_shown(await call.trailing_metadata()),
+                    seconds=time.perf_counter() - begin,
+                ),
+                messages,
+            )
+        except grpc.aio.AioRpcError as error:
+            return _failure(error, begin), messages
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """Closes the channel; calls that are in flight end with CANCELLED."""
+        await self.channel.close()
+
+
+def checked_metadata(metadata: MetadataInput) -> Metadata:
+    """Returns metadata as gRPC takes it; raises `InvalidInput` for what it would not send."""
+    pairs = metadata.items() if isinstance(metadata, Mapping) else metadata
+    checked: list[tuple[str, str | bytes]] = []
+    for key, value in pairs:
+        if not isinstance(key, str) or not _KEY.fullmatch(key) or key.startswith("grpc-"):
+            raise InvalidInput(
+                Problem(
+                    message=f"{key!r} is not a metadata key",
+                    hint="use lower case letters, digits, '-', '_' and '.'; "
+                    "keys that begin with 'grpc-' are gRPC's own",
+                )
+            )
+        if key.endswith("-bin"):
+            checked.append((key, value.encode() if isinstance(value, str) else bytes(value)))
+        elif isinstance(value, str) and all(" " <= each <= "~" for each in value):
+            checked.append((key, value))
+        else:
+            raise InvalidInput(
+                Problem(
+                    message=f"the metadata value {value!r} of '{key}' is not printable ASCII text",
+                    hint=f"send it under the key '{key}-bin'",
+                )
+            )
+    return tuple(checked)
+
+
+def _failure(error: grpc.aio.AioRpcError, begin: float) -> Received:
+    return Received(
+        code=error.code().value[0],
+        message=error.details() or "",
+        body=None,
+        headers=_shown(error.initial_metadata()),
+        trailers=_shown(error.trailing_metadata()),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _cut_off(begin: float, count: int) -> Received:
+    return Received(
+        code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0],
+        message=f"the harness stopped reading after {count} messages of the stream",
+        body=None,
+        headers=(),
+        trailers=(),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _shown(metadata: Any) -> Metadata:
+    return tuple((key, value) for key, value in metadata) if metadata is not None else ()

@@ -1,0 +1,1 @@
+"""What stands between nodes so that it can be broken, and is always healed."""

@@ -1,0 +1,90 @@
+"""The interface of every way to bring up a node, and what a node is told when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from collector_harness.errors import TargetFailed
+from collector_harness.topology.values import Node
+
+if TYPE_CHECKING:
+    from collector_reference import Collector
+
+__all__ = ["DEFAULT_GRACE", "DEFAULT_READY_LIMIT", "Launch", "RunningNode"]
+
+DEFAULT_READY_LIMIT = timedelta(seconds=10)
+"""How long a node may take until it is ready."""
+
+DEFAULT_GRACE = timedelta(seconds=3)
+"""How long a process may take to end after SIGTERM, before SIGKILL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """What a node is told when it starts."""
+
+    node: Node
+    connect: tuple[str, ...] = ()
+    """Addresses that it connects to by itself; only for nodes that dial by themselves."""
+    registry_address: str | None = None
+    """The registry that its dispatcher asks; None for its own."""
+
+
+class RunningNode(Protocol):
+    """One node, from the moment at which its address is known."""
+
+    @property
+    def name(self) -> str:
+        """The node's name, which is also its collector id."""
+
+    @property
+    def address(self) -> str:
+        """What others dial. Stays the same over restarts."""
+
+    @property
+    def collector(self) -> Collector | None:
+        """The collector itself where it lives in this process, else None."""
+
+    @property
+    def dials(self) -> bool:
+        """Whether it connects by itself to what `Launch.connect` names."""
+
+    @property
+    def failure(self) -> TargetFailed | None:
+        """Why it is not running any more, where nobody asked it to end."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, paused or not."""
+
+    async def start(self, launch: Launch) -> None:
+        """Starts it, and returns when it says that it is ready.
+
+        Raises `TargetFailed`, and leaves nothing running then.
+        """
+
+    async def kill(self) -> None:
+        """Ends it at once, without a chance to say good-bye; returns when it has ended."""
+
+    async def pause(self) -> None:
+        """Stops it from doing anything, its sockets left open."""
+
+    async def resume(self) -> None:
+        """Lets it go on after `pause`."""
+
+    async def stop(self, grace: timedelta | None) -> None:
+        """Ends it for good and frees all that it held; None for the launcher's own grace."""
+
+    def logs(self) -> str:
+        """What it wrote so far, escaped for a terminal."""
+
+    def log_tail(self, count: int = 20) -> str:
+        """The last lines that it wrote, escaped for a terminal."""
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Returns names for a message, such as `'a', 'b'`."""
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,92 @@
+"""The launch contract (PROTOCOL.md section 4) as pure functions: what a process is told by its
+environment, and what its ready line says. Starting it is not here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+from collector_harness.errors import InvalidInput, Problem
+from collector_harness.launchers.base import Launch
+
+__all__ = ["RUN_MARKER", "environment_for", "ready_address"]
+
+RUN_MARKER = "COLLECTOR_HARNESS_RUN"
+"""The variable that marks every process of a run, so that none can be left behind."""
+
+_READY = re.compile(rb"collector listening on (\S{1,300})\s*")
+
+
+def environment_for(
+    launch: Launch, *, advertise: str, base: Mapping[str, str], marker: str
+) -> dict[str, str]:
+    """Returns the whole environment of a launched node.
+
+    Variables of `base` that begin with `COLLECTOR_` are left out: what the user's own shell
+    says about some collector is not meant for this one. Raises `InvalidInput` for a name that
+    cannot be written in the contract's notation.
+    """
+    node = launch.node
+    environment = {name: value for name, value in base.items() if not name.startswith("COLLECTOR_")}
+    environment |= {
+        "COLLECTOR_ID": node.name,
+        "COLLECTOR_LISTEN": "127.0.0.1:0",
+        "COLLECTOR_ADVERTISE": advertise,
+        "COLLECTOR_NAMESPACES": _listed(node.namespaces, of=node.name),
+        "COLLECTOR_VALIDATION": "on" if node.validation else "off",
+    }
+    if node.probe:
+        environment["COLLECTOR_PROBE"] = _listed(node.probe, of=node.name)
+    if launch.connect:
+        environment["COLLECTOR_CONNECT"] = ",".join(launch.connect)
+    if launch.registry_address is not None:
+        environment["COLLECTOR_REGISTRY_ADDRESS"] = launch.registry_address
+    environment |= dict(node.environment)
+    environment[RUN_MARKER] = marker
+    for name, value in environment.items():
+        if not name or "=" in name or "\0" in name or "\0" in value:
+            raise InvalidInput(
+                Problem(
+                    message=f"node '{node.name}' cannot be a process: the environment variable "
+                    f"{name!r} cannot be set to {value!r}"
+                )
+            )
+    return environment
+
+
+def ready_address(line: bytes) -> tuple[str, int] | None:
+    """Returns host and port of a ready line, and None for any other line.
+
+    Raises `ValueError` saying why for a ready line whose address cannot be used. Only
+    addresses of this machine can: the node was told to listen on 127.0.0.1.
+    """
+    found = _READY.fullmatch(line)
+    if found is None:
+        return None
+    text = found.group(1).decode("utf-8", "backslashreplace")
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise ValueError(f"'{text}' is not HOST:PORT with a port from 1 to 65535")
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local:
+        raise ValueError(f"'{text}' is not an address of this machine's loopback")
+    return host, int(port)
+
+
+def _listed(names: tuple[str, ...], *, of: str) -> str:
+    for name in names:
+        if "," in name or name != name.strip() or not name:
+            raise InvalidInput(
+                Problem(
+                    message=f"node '{of}' cannot be a process: the namespace {name!r} cannot be "
+                    "written in a comma-separated list",
+                    hint="rename the namespace, or make the node a `reference`",
+                )
+            )
+    return ",".join(names)

@@ -1,0 +1,164 @@
+"""What is under test: the text after ``--collector-target`` or ``collector:``, parsed once.
+
+A target says how a node comes to be; how it is launched lives in ``launchers``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import shlex
+from dataclasses import dataclass
+
+from collector_harness.errors import InvalidInput, Problem
+
+__all__ = [
+    "AttachTarget",
+    "ExecTarget",
+    "PythonTarget",
+    "Reference",
+    "Target",
+    "parse_target",
+    "split_address",
+]
+
+_FORMS = "reference, exec:COMMAND, attach:HOST:PORT, python:MODULE:FACTORY"
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """The reference collector, in the harness's own process."""
+
+    def __str__(self) -> str:
+        return "reference"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecTarget:
+    """A program that is started by the launch contract (PROTOCOL.md section 4)."""
+
+    command: tuple[str, ...]
+    """Program and arguments; `{executable}` stands for the Python interpreter that runs the
+    harness."""
+
+    def __str__(self) -> str:
+        return f"exec:{shlex.join(self.command)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttachTarget:
+    """A collector that somebody else started and stops."""
+
+    host: str
+    """Without brackets, also for IPv6."""
+    port: int
+
+    @property
+    def address(self) -> str:
+        """As gRPC takes it: `host:port`, or `[host]:port` for IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"attach:{self.address}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PythonTarget:
+    """A collector with the reference's Python API, made by a factory that takes its
+    `CollectorSettings`.
+    """
+
+    module: str
+    factory: str
+
+    def __str__(self) -> str:
+        return f"python:{self.module}:{self.factory}"
+
+
+Target = Reference | ExecTarget | AttachTarget | PythonTarget
+
+
+def parse_target(text: str) -> Target:
+    """Returns the target that a text names; raises `InvalidInput` saying what it should be."""
+    kind, _, rest = text.strip().partition(":")
+    match kind:
+        case "reference" if not rest:
+            return Reference()
+        case "exec":
+            return ExecTarget(command=_command(text, rest))
+        case "attach":
+            host, port = split_address(rest, what=f"target '{text}'")
+            return AttachTarget(host=host, port=port)
+        case "python":
+            return _python(text, rest)
+        case _:
+            close = difflib.get_close_matches(kind, ["reference", "exec", "attach", "python"], n=1)
+            guess = f"did you mean '{close[0]}'? " if close and close[0] != kind else ""
+            raise InvalidInput(
+                Problem(
+                    message=f"'{text}' is not a target",
+                    hint=f"{guess}A target is one of: {_FORMS}",
+                )
+            )
+
+
+def split_address(text: str, *, what: str) -> tuple[str, int]:
+    """Returns host (without brackets) and port of `HOST:PORT` or `[IPV6]:PORT`.
+
+    Raises `InvalidInput` that begins with `what` for anything else, for port 0, and for an
+    IPv6 address without brackets.
+    """
+    host, colon, port_text = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    good_port = port_text.isascii() and port_text.isdigit() and 0 < int(port_text[:6]) < 65536
+    if not (colon and good_port and _is_host(host, bracketed=bracketed)):
+        hint = "write HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:50051"
+        if ":" in host and not bracketed:
+            hint = "write an IPv6 address in brackets, such as [::1]:50051"
+        raise InvalidInput(Problem(message=f"{what} has no valid address '{text}'", hint=hint))
+    return host, int(port_text)
+
+
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    if bracketed:
+        try:
+            return ipaddress.ip_address(host).version == 6
+        except ValueError:
+            return False
+    return _HOST_NAME.fullmatch(host) is not None
+
+
+def _command(text: str, rest: str) -> tuple[str, ...]:
+    try:
+        command = tuple(shlex.split(rest))
+    except ValueError as error:
+        raise InvalidInput(
+            Problem(
+                message=f"the command of '{text}' cannot be split into words: {error}",
+                hint="quote it as you would in a shell",
+            )
+        ) from error
+    if not command or not command[0]:
+        raise InvalidInput(
+            Problem(message=f"'{text}' names no command", hint="write exec:PROGRAM ARGUMENTS")
+        )
+    if any("\0" in word for word in command):
+        raise InvalidInput(Problem(message="the command of a target holds a NUL character"))
+    return command
+
+
+def _python(text: str, rest: str) -> PythonTarget:
+    module, _, factory = rest.partition(":")
+    if not (_DOTTED_NAME.fullmatch(module) and _DOTTED_NAME.fullmatch(factory)):
+        raise InvalidInput(
+            Problem(
+                message=f"'{text}' names no factory",
+                hint="write python:MODULE:FACTORY, such as python:my.collectors:make",
+            )
+        )
+    return PythonTarget(module=module, factory=factory)

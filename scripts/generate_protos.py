@@ -105,8 +105,8 @@ def generate_ours(names: list[str], scratch: Path) -> dict[str, bytes]:
         f"--proto_path={renamed}",
         f"--python_out={out}",
         f"--grpc_python_out={out}",
-        f"--mypy_out=readable_stubs:{out}",
-        f"--mypy_grpc_out=readable_stubs:{out}",
+        f"--mypy_out={out}",
+        f"--mypy_grpc_out={out}",
         *(f"{folder}/{name}" for name in names),
     )
     protoc(

@@ -5,80 +5,82 @@ The dispatcher: connects collectors with each other and routes calls to the
 collector that executes them.
 """
 
-from collections import abc as abc
-from collector_reference.wire import common_pb2 as common_pb2
-from google.protobuf import any_pb2 as any_pb2
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-import builtins as builtins
+from collections import abc as _abc
+from collector_reference.wire import common_pb2 as _common_pb2
+from google.protobuf import any_pb2 as _any_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class ConnectRequest(message.Message):
+@_typing.final
+class ConnectRequest(_message.Message):
     """A request to join. These are the native field numbers; a collector that
     speaks another dialect of this message is declared so, never guessed
     (WIR-002).
     """
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    COLLECTOR_ID_FIELD_NUMBER: builtins.int
-    ADDRESS_FIELD_NUMBER: builtins.int
-    NAMESPACES_FIELD_NUMBER: builtins.int
-    collector_id: builtins.str
+    COLLECTOR_ID_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    NAMESPACES_FIELD_NUMBER: _builtins.int
+    collector_id: _builtins.str
     """The id of the collector that asks. Peers without one are told apart by
     their address (CON-008).
     """
-    address: builtins.str
+    address: _builtins.str
     """Where the collector that asks can be dialled: a gRPC target string."""
-    @builtins.property
-    def namespaces(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The namespaces of the collector that asks."""
 
     def __init__(
         self,
         *,
-        collector_id: builtins.str = ...,
-        address: builtins.str = ...,
-        namespaces: abc.Iterable[builtins.str] | None = ...,
+        collector_id: _builtins.str = ...,
+        address: _builtins.str = ...,
+        namespaces: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["address", b"address", "collector_id", b"collector_id", "namespaces", b"namespaces"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "collector_id", b"collector_id", "namespaces", b"namespaces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ConnectResponse(message.Message):
+Global___ConnectRequest: _TypeAlias = ConnectRequest  # noqa: Y015
+
+@_typing.final
+class ConnectResponse(_message.Message):
     """The answer to a request to join."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    CONNECTION_ID_FIELD_NUMBER: builtins.int
-    SHARED_NAMESPACES_FIELD_NUMBER: builtins.int
-    TARGET_COLLECTOR_ID_FIELD_NUMBER: builtins.int
-    connection_id: builtins.str
+    STATUS_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    SHARED_NAMESPACES_FIELD_NUMBER: _builtins.int
+    TARGET_COLLECTOR_ID_FIELD_NUMBER: _builtins.int
+    connection_id: _builtins.str
     """Unique for each connection, across restarts too."""
-    target_collector_id: builtins.str
+    target_collector_id: _builtins.str
     """The id of the collector that answers."""
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """200, 400 for an address that is missing or malformed, 429 when the
         connection table is full.
         """
 
-    @builtins.property
-    def shared_namespaces(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def shared_namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The namespaces that both sides have, in the order of the request. None is
         still a connection (CON-002).
         """
@@ -86,207 +88,217 @@ class ConnectResponse(message.Message):
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        connection_id: builtins.str = ...,
-        shared_namespaces: abc.Iterable[builtins.str] | None = ...,
-        target_collector_id: builtins.str = ...,
+        status: _common_pb2.Status | None = ...,
+        connection_id: _builtins.str = ...,
+        shared_namespaces: _abc.Iterable[_builtins.str] | None = ...,
+        target_collector_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["connection_id", b"connection_id", "shared_namespaces", b"shared_namespaces", "status", b"status", "target_collector_id", b"target_collector_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "shared_namespaces", b"shared_namespaces", "status", b"status", "target_collector_id", b"target_collector_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServeRequest(message.Message):
+Global___ConnectResponse: _TypeAlias = ConnectResponse  # noqa: Y015
+
+@_typing.final
+class ServeRequest(_message.Message):
     """A request to execute a method here."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class ExecutionContextEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class ExecutionContextEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SERVICE_FIELD_NUMBER: builtins.int
-    METHOD_NAME_FIELD_NUMBER: builtins.int
-    INPUT_FIELD_NUMBER: builtins.int
-    EXECUTION_CONTEXT_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    METHOD_NAME_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    EXECUTION_CONTEXT_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """The namespace that the service is in; required."""
-    method_name: builtins.str
+    method_name: _builtins.str
     """The method; required."""
-    @builtins.property
-    def service(self) -> common_pb2.ServiceTypeRef:
+    @_builtins.property
+    def service(self) -> _common_pb2.ServiceTypeRef:
         """The service; its `service_name` is required."""
 
-    @builtins.property
-    def input(self) -> any_pb2.Any:
+    @_builtins.property
+    def input(self) -> _any_pb2.Any:
         """What the handler gets, relayed byte for byte (WIR-006). May be unset."""
 
-    @builtins.property
-    def execution_context(self) -> containers.ScalarMap[builtins.str, builtins.str]:
+    @_builtins.property
+    def execution_context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Facts about the call for the handler. May be empty."""
 
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        service: common_pb2.ServiceTypeRef | None = ...,
-        method_name: builtins.str = ...,
-        input: any_pb2.Any | None = ...,
-        execution_context: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        namespace: _builtins.str = ...,
+        service: _common_pb2.ServiceTypeRef | None = ...,
+        method_name: _builtins.str = ...,
+        input: _any_pb2.Any | None = ...,
+        execution_context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["input", b"input", "service", b"service"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["execution_context", b"execution_context", "input", b"input", "method_name", b"method_name", "namespace", b"namespace", "service", b"service"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "service", b"service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_context", b"execution_context", "input", b"input", "method_name", b"method_name", "namespace", b"namespace", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServeResponse(message.Message):
+Global___ServeRequest: _TypeAlias = ServeRequest  # noqa: Y015
+
+@_typing.final
+class ServeResponse(_message.Message):
     """The outcome of an execution."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    OUTPUT_FIELD_NUMBER: builtins.int
-    EXECUTOR_ID_FIELD_NUMBER: builtins.int
-    executor_id: builtins.str
+    STATUS_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    EXECUTOR_ID_FIELD_NUMBER: _builtins.int
+    executor_id: _builtins.str
     """The id of the collector that executed the method, also when it failed."""
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """200, or why the method was not executed or failed."""
 
-    @builtins.property
-    def output(self) -> any_pb2.Any:
+    @_builtins.property
+    def output(self) -> _any_pb2.Any:
         """What the handler returned; unset where it returned nothing."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        output: any_pb2.Any | None = ...,
-        executor_id: builtins.str = ...,
+        status: _common_pb2.Status | None = ...,
+        output: _any_pb2.Any | None = ...,
+        executor_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["output", b"output", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["executor_id", b"executor_id", "output", b"output", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executor_id", b"executor_id", "output", b"output", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DispatchRequest(message.Message):
+Global___ServeResponse: _TypeAlias = ServeResponse  # noqa: Y015
+
+@_typing.final
+class DispatchRequest(_message.Message):
     """A request to route a call."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class RoutingHintsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class RoutingHintsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SERVICE_FIELD_NUMBER: builtins.int
-    METHOD_NAME_FIELD_NUMBER: builtins.int
-    INPUT_FIELD_NUMBER: builtins.int
-    TARGET_COLLECTOR_ID_FIELD_NUMBER: builtins.int
-    ROUTING_HINTS_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    METHOD_NAME_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    TARGET_COLLECTOR_ID_FIELD_NUMBER: _builtins.int
+    ROUTING_HINTS_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """The namespace that the service is in; required."""
-    method_name: builtins.str
+    method_name: _builtins.str
     """The method; required."""
-    target_collector_id: builtins.str
+    target_collector_id: _builtins.str
     """The only collector that may execute the call (DSP-007); empty to let the
     dispatcher choose.
     """
-    @builtins.property
-    def service(self) -> common_pb2.ServiceTypeRef:
+    @_builtins.property
+    def service(self) -> _common_pb2.ServiceTypeRef:
         """The service; its `service_name` is required."""
 
-    @builtins.property
-    def input(self) -> any_pb2.Any:
+    @_builtins.property
+    def input(self) -> _any_pb2.Any:
         """What the handler gets, relayed byte for byte (WIR-006). May be unset."""
 
-    @builtins.property
-    def routing_hints(self) -> containers.ScalarMap[builtins.str, builtins.str]:
+    @_builtins.property
+    def routing_hints(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Facts that the choice among several collectors may use. May be empty."""
 
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        service: common_pb2.ServiceTypeRef | None = ...,
-        method_name: builtins.str = ...,
-        input: any_pb2.Any | None = ...,
-        target_collector_id: builtins.str = ...,
-        routing_hints: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        namespace: _builtins.str = ...,
+        service: _common_pb2.ServiceTypeRef | None = ...,
+        method_name: _builtins.str = ...,
+        input: _any_pb2.Any | None = ...,
+        target_collector_id: _builtins.str = ...,
+        routing_hints: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["input", b"input", "service", b"service"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["input", b"input", "method_name", b"method_name", "namespace", b"namespace", "routing_hints", b"routing_hints", "service", b"service", "target_collector_id", b"target_collector_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "service", b"service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "method_name", b"method_name", "namespace", b"namespace", "routing_hints", b"routing_hints", "service", b"service", "target_collector_id", b"target_collector_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DispatchResponse(message.Message):
+Global___DispatchRequest: _TypeAlias = DispatchRequest  # noqa: Y015
+
+@_typing.final
+class DispatchResponse(_message.Message):
     """The outcome of a routed call."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    OUTPUT_FIELD_NUMBER: builtins.int
-    HANDLED_BY_COLLECTOR_ID_FIELD_NUMBER: builtins.int
-    handled_by_collector_id: builtins.str
+    STATUS_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    HANDLED_BY_COLLECTOR_ID_FIELD_NUMBER: _builtins.int
+    handled_by_collector_id: _builtins.str
     """The id of the collector that executed the call."""
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """The executor's status as it was, or why no collector executed the call."""
 
-    @builtins.property
-    def output(self) -> any_pb2.Any:
+    @_builtins.property
+    def output(self) -> _any_pb2.Any:
         """What the handler returned; unset where it returned nothing."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        output: any_pb2.Any | None = ...,
-        handled_by_collector_id: builtins.str = ...,
+        status: _common_pb2.Status | None = ...,
+        output: _any_pb2.Any | None = ...,
+        handled_by_collector_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["output", b"output", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["handled_by_collector_id", b"handled_by_collector_id", "output", b"output", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handled_by_collector_id", b"handled_by_collector_id", "output", b"output", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DispatchResponse: _TypeAlias = DispatchResponse  # noqa: Y015

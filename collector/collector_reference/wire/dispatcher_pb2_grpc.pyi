@@ -5,24 +5,24 @@ The dispatcher: connects collectors with each other and routes calls to the
 collector that executes them.
 """
 
-from collections import abc as abc
-from collector_reference.wire import dispatcher_pb2 as dispatcher_pb2
-from grpc import aio as aio
-import abc as abc_1
-import grpc as grpc
+from collections import abc as _abc
+from collector_reference.wire import dispatcher_pb2 as _dispatcher_pb2
+from grpc import aio as _aio
+import abc as _abc_1
+import grpc as _grpc
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import Self as _Self
 else:
     from typing_extensions import Self as _Self
 
-_T = typing.TypeVar("_T")
+_T = _typing.TypeVar("_T")
 
-class _MaybeAsyncIterator(abc.AsyncIterator[_T], abc.Iterator[_T], metaclass=abc_1.ABCMeta): ...
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(grpc.ServicerContext, aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
@@ -33,64 +33,64 @@ class CollectiveDispatcherStub:
     error means that the call did not reach the dispatcher or did not come back.
     """
 
-    @typing.overload
-    def __new__(cls, channel: grpc.Channel) -> _Self: ...
-    @typing.overload
-    def __new__(cls, channel: aio.Channel) -> CollectiveDispatcherAsyncStub: ...
-    Serve: grpc.UnaryUnaryMultiCallable[dispatcher_pb2.ServeRequest, dispatcher_pb2.ServeResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CollectiveDispatcherAsyncStub: ...
+    Serve: _grpc.UnaryUnaryMultiCallable[_dispatcher_pb2.ServeRequest, _dispatcher_pb2.ServeResponse]
     """Executes a method on this collector, and never anywhere else (LOOP-008)."""
-    Connect: grpc.UnaryUnaryMultiCallable[dispatcher_pb2.ConnectRequest, dispatcher_pb2.ConnectResponse]
+    Connect: _grpc.UnaryUnaryMultiCallable[_dispatcher_pb2.ConnectRequest, _dispatcher_pb2.ConnectResponse]
     """Joins two collectors. Afterwards each can dispatch to the other (CON-006)."""
-    Dispatch: grpc.UnaryUnaryMultiCallable[dispatcher_pb2.DispatchRequest, dispatcher_pb2.DispatchResponse]
+    Dispatch: _grpc.UnaryUnaryMultiCallable[_dispatcher_pb2.DispatchRequest, _dispatcher_pb2.DispatchResponse]
     """Routes a call to the collector that executes it: the target where one is
     named, else this collector, else a peer that shares the namespace.
     """
 
-@typing.type_check_only
+@_typing.type_check_only
 class CollectiveDispatcherAsyncStub(CollectiveDispatcherStub):
     """All RPCs answer gRPC OK with an HTTP-like number in `status.code`; a gRPC
     error means that the call did not reach the dispatcher or did not come back.
     """
 
-    def __init__(self, channel: aio.Channel) -> None: ...
-    Serve: aio.UnaryUnaryMultiCallable[dispatcher_pb2.ServeRequest, dispatcher_pb2.ServeResponse]  # type: ignore[assignment]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Serve: _aio.UnaryUnaryMultiCallable[_dispatcher_pb2.ServeRequest, _dispatcher_pb2.ServeResponse]  # type: ignore[assignment]
     """Executes a method on this collector, and never anywhere else (LOOP-008)."""
-    Connect: aio.UnaryUnaryMultiCallable[dispatcher_pb2.ConnectRequest, dispatcher_pb2.ConnectResponse]  # type: ignore[assignment]
+    Connect: _aio.UnaryUnaryMultiCallable[_dispatcher_pb2.ConnectRequest, _dispatcher_pb2.ConnectResponse]  # type: ignore[assignment]
     """Joins two collectors. Afterwards each can dispatch to the other (CON-006)."""
-    Dispatch: aio.UnaryUnaryMultiCallable[dispatcher_pb2.DispatchRequest, dispatcher_pb2.DispatchResponse]  # type: ignore[assignment]
+    Dispatch: _aio.UnaryUnaryMultiCallable[_dispatcher_pb2.DispatchRequest, _dispatcher_pb2.DispatchResponse]  # type: ignore[assignment]
     """Routes a call to the collector that executes it: the target where one is
     named, else this collector, else a peer that shares the namespace.
     """
 
-class CollectiveDispatcherServicer(metaclass=abc_1.ABCMeta):
+class CollectiveDispatcherServicer(metaclass=_abc_1.ABCMeta):
     """All RPCs answer gRPC OK with an HTTP-like number in `status.code`; a gRPC
     error means that the call did not reach the dispatcher or did not come back.
     """
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def Serve(
         self,
-        request: dispatcher_pb2.ServeRequest,
+        request: _dispatcher_pb2.ServeRequest,
         context: _ServicerContext,
-    ) -> typing.Union[dispatcher_pb2.ServeResponse, abc.Awaitable[dispatcher_pb2.ServeResponse]]:
+    ) -> _typing.Union[_dispatcher_pb2.ServeResponse, _abc.Awaitable[_dispatcher_pb2.ServeResponse]]:
         """Executes a method on this collector, and never anywhere else (LOOP-008)."""
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def Connect(
         self,
-        request: dispatcher_pb2.ConnectRequest,
+        request: _dispatcher_pb2.ConnectRequest,
         context: _ServicerContext,
-    ) -> typing.Union[dispatcher_pb2.ConnectResponse, abc.Awaitable[dispatcher_pb2.ConnectResponse]]:
+    ) -> _typing.Union[_dispatcher_pb2.ConnectResponse, _abc.Awaitable[_dispatcher_pb2.ConnectResponse]]:
         """Joins two collectors. Afterwards each can dispatch to the other (CON-006)."""
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def Dispatch(
         self,
-        request: dispatcher_pb2.DispatchRequest,
+        request: _dispatcher_pb2.DispatchRequest,
         context: _ServicerContext,
-    ) -> typing.Union[dispatcher_pb2.DispatchResponse, abc.Awaitable[dispatcher_pb2.DispatchResponse]]:
+    ) -> _typing.Union[_dispatcher_pb2.DispatchResponse, _abc.Awaitable[_dispatcher_pb2.DispatchResponse]]:
         """Routes a call to the collector that executes it: the target where one is
         named, else this collector, else a peer that shares the namespace.
         """
 
-def add_CollectiveDispatcherServicer_to_server(servicer: CollectiveDispatcherServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
+def add_CollectiveDispatcherServicer_to_server(servicer: CollectiveDispatcherServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

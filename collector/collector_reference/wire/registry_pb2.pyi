@@ -3,403 +3,427 @@
 isort:skip_file
 The registry: which services and messages a namespace has."""
 
-from collections import abc as abc
-from collector_reference.wire import common_pb2 as common_pb2
-from google.protobuf import descriptor as descriptor
-from google.protobuf import descriptor_pb2 as descriptor_pb2
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-import builtins as builtins
+from collections import abc as _abc
+from collector_reference.wire import common_pb2 as _common_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class RegisterProtoRequest(message.Message):
+@_typing.final
+class RegisterProtoRequest(_message.Message):
     """Asks to store a file of message types."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    FILE_DESCRIPTOR_FIELD_NUMBER: builtins.int
-    DEPENDENCIES_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    FILE_DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    DEPENDENCIES_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """Required."""
-    @builtins.property
-    def file_descriptor(self) -> descriptor_pb2.FileDescriptorProto:
+    @_builtins.property
+    def file_descriptor(self) -> _descriptor_pb2.FileDescriptorProto:
         """Required, with its name."""
 
-    @builtins.property
-    def dependencies(self) -> containers.RepeatedCompositeFieldContainer[descriptor_pb2.FileDescriptorProto]:
+    @_builtins.property
+    def dependencies(self) -> _containers.RepeatedCompositeFieldContainer[_descriptor_pb2.FileDescriptorProto]:
         """The files that it imports, as far as the author wants them kept with it."""
 
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        file_descriptor: descriptor_pb2.FileDescriptorProto | None = ...,
-        dependencies: abc.Iterable[descriptor_pb2.FileDescriptorProto] | None = ...,
+        namespace: _builtins.str = ...,
+        file_descriptor: _descriptor_pb2.FileDescriptorProto | None = ...,
+        dependencies: _abc.Iterable[_descriptor_pb2.FileDescriptorProto] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["file_descriptor", b"file_descriptor"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dependencies", b"dependencies", "file_descriptor", b"file_descriptor", "namespace", b"namespace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file_descriptor", b"file_descriptor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dependencies", b"dependencies", "file_descriptor", b"file_descriptor", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RegisterProtoResponse(message.Message):
+Global___RegisterProtoRequest: _TypeAlias = RegisterProtoRequest  # noqa: Y015
+
+@_typing.final
+class RegisterProtoResponse(_message.Message):
     """A stored file of message types."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    PROTO_ID_FIELD_NUMBER: builtins.int
-    REGISTERED_MESSAGES_FIELD_NUMBER: builtins.int
-    proto_id: builtins.str
+    STATUS_FIELD_NUMBER: _builtins.int
+    PROTO_ID_FIELD_NUMBER: _builtins.int
+    REGISTERED_MESSAGES_FIELD_NUMBER: _builtins.int
+    proto_id: _builtins.str
     """`namespace/file name`, for people; the stored key is the pair (REG-013)."""
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """In-band OK; a failure is a gRPC error."""
 
-    @builtins.property
-    def registered_messages(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def registered_messages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The file's top-level messages, in declared order."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        proto_id: builtins.str = ...,
-        registered_messages: abc.Iterable[builtins.str] | None = ...,
+        status: _common_pb2.Status | None = ...,
+        proto_id: _builtins.str = ...,
+        registered_messages: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["proto_id", b"proto_id", "registered_messages", b"registered_messages", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proto_id", b"proto_id", "registered_messages", b"registered_messages", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RegisterServiceRequest(message.Message):
+Global___RegisterProtoResponse: _TypeAlias = RegisterProtoResponse  # noqa: Y015
+
+@_typing.final
+class RegisterServiceRequest(_message.Message):
     """Asks to store a service."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SERVICE_DESCRIPTOR_FIELD_NUMBER: builtins.int
-    FILE_DESCRIPTOR_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SERVICE_DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    FILE_DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """Required."""
-    @builtins.property
-    def service_descriptor(self) -> descriptor_pb2.ServiceDescriptorProto:
+    @_builtins.property
+    def service_descriptor(self) -> _descriptor_pb2.ServiceDescriptorProto:
         """Required, with its name. The name is kept as it stands, dots included."""
 
-    @builtins.property
-    def file_descriptor(self) -> descriptor_pb2.FileDescriptorProto:
+    @_builtins.property
+    def file_descriptor(self) -> _descriptor_pb2.FileDescriptorProto:
         """The file that declares the service; optional."""
 
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        service_descriptor: descriptor_pb2.ServiceDescriptorProto | None = ...,
-        file_descriptor: descriptor_pb2.FileDescriptorProto | None = ...,
+        namespace: _builtins.str = ...,
+        service_descriptor: _descriptor_pb2.ServiceDescriptorProto | None = ...,
+        file_descriptor: _descriptor_pb2.FileDescriptorProto | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["file_descriptor", b"file_descriptor", "service_descriptor", b"service_descriptor"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["file_descriptor", b"file_descriptor", "namespace", b"namespace", "service_descriptor", b"service_descriptor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file_descriptor", b"file_descriptor", "service_descriptor", b"service_descriptor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_descriptor", b"file_descriptor", "namespace", b"namespace", "service_descriptor", b"service_descriptor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RegisterServiceResponse(message.Message):
+Global___RegisterServiceRequest: _TypeAlias = RegisterServiceRequest  # noqa: Y015
+
+@_typing.final
+class RegisterServiceResponse(_message.Message):
     """A stored service."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    SERVICE_ID_FIELD_NUMBER: builtins.int
-    REGISTERED_METHODS_FIELD_NUMBER: builtins.int
-    service_id: builtins.str
+    STATUS_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    REGISTERED_METHODS_FIELD_NUMBER: _builtins.int
+    service_id: _builtins.str
     """`namespace/service name`, for people; the stored key is the pair (REG-013)."""
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """In-band OK; a failure is a gRPC error."""
 
-    @builtins.property
-    def registered_methods(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def registered_methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The service's methods, in declared order."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        service_id: builtins.str = ...,
-        registered_methods: abc.Iterable[builtins.str] | None = ...,
+        status: _common_pb2.Status | None = ...,
+        service_id: _builtins.str = ...,
+        registered_methods: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["registered_methods", b"registered_methods", "service_id", b"service_id", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["registered_methods", b"registered_methods", "service_id", b"service_id", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LookupServiceRequest(message.Message):
+Global___RegisterServiceResponse: _TypeAlias = RegisterServiceResponse  # noqa: Y015
+
+@_typing.final
+class LookupServiceRequest(_message.Message):
     """Asks for one service."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SERVICE_NAME_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SERVICE_NAME_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """The namespace that it was registered in."""
-    service_name: builtins.str
+    service_name: _builtins.str
     """The name that it was registered by."""
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        service_name: builtins.str = ...,
+        namespace: _builtins.str = ...,
+        service_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["namespace", b"namespace", "service_name", b"service_name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace", b"namespace", "service_name", b"service_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LookupServiceResponse(message.Message):
+Global___LookupServiceRequest: _TypeAlias = LookupServiceRequest  # noqa: Y015
+
+@_typing.final
+class LookupServiceResponse(_message.Message):
     """One service, or in-band NOT_FOUND and no service (REG-008)."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    SERVICE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    STATUS_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """In-band OK or NOT_FOUND."""
 
-    @builtins.property
-    def service(self) -> RegisteredService:
+    @_builtins.property
+    def service(self) -> Global___RegisteredService:
         """The whole record; unset when there is none."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        service: RegisteredService | None = ...,
+        status: _common_pb2.Status | None = ...,
+        service: Global___RegisteredService | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["service", b"service", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["service", b"service", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["service", b"service", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ValidateMethodRequest(message.Message):
+Global___LookupServiceResponse: _TypeAlias = LookupServiceResponse  # noqa: Y015
+
+@_typing.final
+class ValidateMethodRequest(_message.Message):
     """Asks whether a method is registered."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SERVICE_NAME_FIELD_NUMBER: builtins.int
-    METHOD_NAME_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SERVICE_NAME_FIELD_NUMBER: _builtins.int
+    METHOD_NAME_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """The namespace that the service was registered in."""
-    service_name: builtins.str
+    service_name: _builtins.str
     """The name that the service was registered by; an empty one is never valid
     (VAL-009).
     """
-    method_name: builtins.str
+    method_name: _builtins.str
     """A method of the service; an empty one is never valid (VAL-009)."""
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        service_name: builtins.str = ...,
-        method_name: builtins.str = ...,
+        namespace: _builtins.str = ...,
+        service_name: _builtins.str = ...,
+        method_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["method_name", b"method_name", "namespace", b"namespace", "service_name", b"service_name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method_name", b"method_name", "namespace", b"namespace", "service_name", b"service_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ValidateMethodResponse(message.Message):
+Global___ValidateMethodRequest: _TypeAlias = ValidateMethodRequest  # noqa: Y015
+
+@_typing.final
+class ValidateMethodResponse(_message.Message):
     """Whether a method is registered."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    IS_VALID_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    is_valid: builtins.bool
+    STATUS_FIELD_NUMBER: _builtins.int
+    IS_VALID_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    is_valid: _builtins.bool
     """True only with in-band OK."""
-    message: builtins.str
+    message: _builtins.str
     """The answer for a person."""
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """In-band OK or NOT_FOUND."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        is_valid: builtins.bool = ...,
-        message: builtins.str = ...,
+        status: _common_pb2.Status | None = ...,
+        is_valid: _builtins.bool = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["is_valid", b"is_valid", "message", b"message", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_valid", b"is_valid", "message", b"message", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ListServicesRequest(message.Message):
+Global___ValidateMethodResponse: _TypeAlias = ValidateMethodResponse  # noqa: Y015
+
+@_typing.final
+class ListServicesRequest(_message.Message):
     """Asks for the services of a namespace."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
     """Empty for all namespaces."""
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
+        namespace: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["namespace", b"namespace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ListServicesResponse(message.Message):
+Global___ListServicesRequest: _TypeAlias = ListServicesRequest  # noqa: Y015
+
+@_typing.final
+class ListServicesResponse(_message.Message):
     """The services of a namespace."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STATUS_FIELD_NUMBER: builtins.int
-    SERVICES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def status(self) -> common_pb2.Status:
+    STATUS_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> _common_pb2.Status:
         """In-band OK, also for a namespace that has none. When the list was cut,
         `details["truncated"]` tells how many records are missing (REG-011).
         """
 
-    @builtins.property
-    def services(self) -> containers.RepeatedCompositeFieldContainer[RegisteredService]:
+    @_builtins.property
+    def services(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegisteredService]:
         """The records; their order means nothing."""
 
     def __init__(
         self,
         *,
-        status: common_pb2.Status | None = ...,
-        services: abc.Iterable[RegisteredService] | None = ...,
+        status: _common_pb2.Status | None = ...,
+        services: _abc.Iterable[Global___RegisteredService] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["services", b"services", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["services", b"services", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RegisteredService(message.Message):
+Global___ListServicesResponse: _TypeAlias = ListServicesResponse  # noqa: Y015
+
+@_typing.final
+class RegisteredService(_message.Message):
     """A service as it is stored."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SERVICE_NAME_FIELD_NUMBER: builtins.int
-    SERVICE_DESCRIPTOR_FIELD_NUMBER: builtins.int
-    METHOD_NAMES_FIELD_NUMBER: builtins.int
-    METADATA_FIELD_NUMBER: builtins.int
-    id: builtins.str
+    ID_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SERVICE_NAME_FIELD_NUMBER: _builtins.int
+    SERVICE_DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    METHOD_NAMES_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
     """`namespace/service name`, for people (REG-013)."""
-    namespace: builtins.str
+    namespace: _builtins.str
     """The namespace that it is in."""
-    service_name: builtins.str
+    service_name: _builtins.str
     """Its name, the same as `service_descriptor.name`."""
-    @builtins.property
-    def service_descriptor(self) -> descriptor_pb2.ServiceDescriptorProto:
+    @_builtins.property
+    def service_descriptor(self) -> _descriptor_pb2.ServiceDescriptorProto:
         """The whole descriptor, streaming flags included (REG-005)."""
 
-    @builtins.property
-    def method_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def method_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In declared order."""
 
-    @builtins.property
-    def metadata(self) -> common_pb2.Metadata:
+    @_builtins.property
+    def metadata(self) -> _common_pb2.Metadata:
         """When it was written, and its labels."""
 
     def __init__(
         self,
         *,
-        id: builtins.str = ...,
-        namespace: builtins.str = ...,
-        service_name: builtins.str = ...,
-        service_descriptor: descriptor_pb2.ServiceDescriptorProto | None = ...,
-        method_names: abc.Iterable[builtins.str] | None = ...,
-        metadata: common_pb2.Metadata | None = ...,
+        id: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        service_name: _builtins.str = ...,
+        service_descriptor: _descriptor_pb2.ServiceDescriptorProto | None = ...,
+        method_names: _abc.Iterable[_builtins.str] | None = ...,
+        metadata: _common_pb2.Metadata | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "service_descriptor", b"service_descriptor"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["id", b"id", "metadata", b"metadata", "method_names", b"method_names", "namespace", b"namespace", "service_descriptor", b"service_descriptor", "service_name", b"service_name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "service_descriptor", b"service_descriptor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "metadata", b"metadata", "method_names", b"method_names", "namespace", b"namespace", "service_descriptor", b"service_descriptor", "service_name", b"service_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RegisteredProto(message.Message):
+Global___RegisteredService: _TypeAlias = RegisteredService  # noqa: Y015
+
+@_typing.final
+class RegisteredProto(_message.Message):
     """A file of message types as it is stored."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    MESSAGE_NAMES_FIELD_NUMBER: builtins.int
-    FILE_DESCRIPTOR_FIELD_NUMBER: builtins.int
-    DEPENDENCIES_FIELD_NUMBER: builtins.int
-    METADATA_FIELD_NUMBER: builtins.int
-    id: builtins.str
+    ID_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    MESSAGE_NAMES_FIELD_NUMBER: _builtins.int
+    FILE_DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    DEPENDENCIES_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
     """`namespace/file name`, for people (REG-013)."""
-    namespace: builtins.str
+    namespace: _builtins.str
     """The namespace that it is in."""
-    @builtins.property
-    def message_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def message_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Top-level messages, in declared order."""
 
-    @builtins.property
-    def file_descriptor(self) -> descriptor_pb2.FileDescriptorProto:
+    @_builtins.property
+    def file_descriptor(self) -> _descriptor_pb2.FileDescriptorProto:
         """The whole descriptor."""
 
-    @builtins.property
-    def dependencies(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def dependencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the imported files."""
 
-    @builtins.property
-    def metadata(self) -> common_pb2.Metadata:
+    @_builtins.property
+    def metadata(self) -> _common_pb2.Metadata:
         """When it was written, and its labels."""
 
     def __init__(
         self,
         *,
-        id: builtins.str = ...,
-        namespace: builtins.str = ...,
-        message_names: abc.Iterable[builtins.str] | None = ...,
-        file_descriptor: descriptor_pb2.FileDescriptorProto | None = ...,
-        dependencies: abc.Iterable[builtins.str] | None = ...,
-        metadata: common_pb2.Metadata | None = ...,
+        id: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        message_names: _abc.Iterable[_builtins.str] | None = ...,
+        file_descriptor: _descriptor_pb2.FileDescriptorProto | None = ...,
+        dependencies: _abc.Iterable[_builtins.str] | None = ...,
+        metadata: _common_pb2.Metadata | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["file_descriptor", b"file_descriptor", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dependencies", b"dependencies", "file_descriptor", b"file_descriptor", "id", b"id", "message_names", b"message_names", "metadata", b"metadata", "namespace", b"namespace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file_descriptor", b"file_descriptor", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dependencies", b"dependencies", "file_descriptor", b"file_descriptor", "id", b"id", "message_names", b"message_names", "metadata", b"metadata", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisteredProto: _TypeAlias = RegisteredProto  # noqa: Y015

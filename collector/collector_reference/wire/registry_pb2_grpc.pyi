@@ -3,24 +3,24 @@
 isort:skip_file
 The registry: which services and messages a namespace has."""
 
-from collections import abc as abc
-from collector_reference.wire import registry_pb2 as registry_pb2
-from grpc import aio as aio
-import abc as abc_1
-import grpc as grpc
+from collections import abc as _abc
+from collector_reference.wire import registry_pb2 as _registry_pb2
+from grpc import aio as _aio
+import abc as _abc_1
+import grpc as _grpc
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import Self as _Self
 else:
     from typing_extensions import Self as _Self
 
-_T = typing.TypeVar("_T")
+_T = _typing.TypeVar("_T")
 
-class _MaybeAsyncIterator(abc.AsyncIterator[_T], abc.Iterator[_T], metaclass=abc_1.ABCMeta): ...
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(grpc.ServicerContext, aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
@@ -31,97 +31,97 @@ class CollectorRegistryStub:
     small numbers of `Status.Code` (WIR-004).
     """
 
-    @typing.overload
-    def __new__(cls, channel: grpc.Channel) -> _Self: ...
-    @typing.overload
-    def __new__(cls, channel: aio.Channel) -> CollectorRegistryAsyncStub: ...
-    RegisterProto: grpc.UnaryUnaryMultiCallable[registry_pb2.RegisterProtoRequest, registry_pb2.RegisterProtoResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CollectorRegistryAsyncStub: ...
+    RegisterProto: _grpc.UnaryUnaryMultiCallable[_registry_pb2.RegisterProtoRequest, _registry_pb2.RegisterProtoResponse]
     """Stores a file of message types. INVALID_ARGUMENT without a namespace, a
     descriptor or a file name; ALREADY_EXISTS when it is stored already.
     """
-    RegisterService: grpc.UnaryUnaryMultiCallable[registry_pb2.RegisterServiceRequest, registry_pb2.RegisterServiceResponse]
+    RegisterService: _grpc.UnaryUnaryMultiCallable[_registry_pb2.RegisterServiceRequest, _registry_pb2.RegisterServiceResponse]
     """Stores a service. INVALID_ARGUMENT without a namespace, a descriptor or a
     service name; ALREADY_EXISTS when it is stored already, and the first
     record stays as it was (REG-003).
     """
-    LookupService: grpc.UnaryUnaryMultiCallable[registry_pb2.LookupServiceRequest, registry_pb2.LookupServiceResponse]
+    LookupService: _grpc.UnaryUnaryMultiCallable[_registry_pb2.LookupServiceRequest, _registry_pb2.LookupServiceResponse]
     """Finds one service."""
-    ValidateMethod: grpc.UnaryUnaryMultiCallable[registry_pb2.ValidateMethodRequest, registry_pb2.ValidateMethodResponse]
+    ValidateMethod: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ValidateMethodRequest, _registry_pb2.ValidateMethodResponse]
     """Tells whether a method is registered; asking changes nothing (VAL-003)."""
-    ListServices: grpc.UnaryUnaryMultiCallable[registry_pb2.ListServicesRequest, registry_pb2.ListServicesResponse]
+    ListServices: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListServicesRequest, _registry_pb2.ListServicesResponse]
     """Lists the services of one namespace, or of all."""
 
-@typing.type_check_only
+@_typing.type_check_only
 class CollectorRegistryAsyncStub(CollectorRegistryStub):
     """Writes fail as gRPC errors. Reads answer gRPC OK and tell a miss by the
     small numbers of `Status.Code` (WIR-004).
     """
 
-    def __init__(self, channel: aio.Channel) -> None: ...
-    RegisterProto: aio.UnaryUnaryMultiCallable[registry_pb2.RegisterProtoRequest, registry_pb2.RegisterProtoResponse]  # type: ignore[assignment]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    RegisterProto: _aio.UnaryUnaryMultiCallable[_registry_pb2.RegisterProtoRequest, _registry_pb2.RegisterProtoResponse]  # type: ignore[assignment]
     """Stores a file of message types. INVALID_ARGUMENT without a namespace, a
     descriptor or a file name; ALREADY_EXISTS when it is stored already.
     """
-    RegisterService: aio.UnaryUnaryMultiCallable[registry_pb2.RegisterServiceRequest, registry_pb2.RegisterServiceResponse]  # type: ignore[assignment]
+    RegisterService: _aio.UnaryUnaryMultiCallable[_registry_pb2.RegisterServiceRequest, _registry_pb2.RegisterServiceResponse]  # type: ignore[assignment]
     """Stores a service. INVALID_ARGUMENT without a namespace, a descriptor or a
     service name; ALREADY_EXISTS when it is stored already, and the first
     record stays as it was (REG-003).
     """
-    LookupService: aio.UnaryUnaryMultiCallable[registry_pb2.LookupServiceRequest, registry_pb2.LookupServiceResponse]  # type: ignore[assignment]
+    LookupService: _aio.UnaryUnaryMultiCallable[_registry_pb2.LookupServiceRequest, _registry_pb2.LookupServiceResponse]  # type: ignore[assignment]
     """Finds one service."""
-    ValidateMethod: aio.UnaryUnaryMultiCallable[registry_pb2.ValidateMethodRequest, registry_pb2.ValidateMethodResponse]  # type: ignore[assignment]
+    ValidateMethod: _aio.UnaryUnaryMultiCallable[_registry_pb2.ValidateMethodRequest, _registry_pb2.ValidateMethodResponse]  # type: ignore[assignment]
     """Tells whether a method is registered; asking changes nothing (VAL-003)."""
-    ListServices: aio.UnaryUnaryMultiCallable[registry_pb2.ListServicesRequest, registry_pb2.ListServicesResponse]  # type: ignore[assignment]
+    ListServices: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListServicesRequest, _registry_pb2.ListServicesResponse]  # type: ignore[assignment]
     """Lists the services of one namespace, or of all."""
 
-class CollectorRegistryServicer(metaclass=abc_1.ABCMeta):
+class CollectorRegistryServicer(metaclass=_abc_1.ABCMeta):
     """Writes fail as gRPC errors. Reads answer gRPC OK and tell a miss by the
     small numbers of `Status.Code` (WIR-004).
     """
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def RegisterProto(
         self,
-        request: registry_pb2.RegisterProtoRequest,
+        request: _registry_pb2.RegisterProtoRequest,
         context: _ServicerContext,
-    ) -> typing.Union[registry_pb2.RegisterProtoResponse, abc.Awaitable[registry_pb2.RegisterProtoResponse]]:
+    ) -> _typing.Union[_registry_pb2.RegisterProtoResponse, _abc.Awaitable[_registry_pb2.RegisterProtoResponse]]:
         """Stores a file of message types. INVALID_ARGUMENT without a namespace, a
         descriptor or a file name; ALREADY_EXISTS when it is stored already.
         """
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def RegisterService(
         self,
-        request: registry_pb2.RegisterServiceRequest,
+        request: _registry_pb2.RegisterServiceRequest,
         context: _ServicerContext,
-    ) -> typing.Union[registry_pb2.RegisterServiceResponse, abc.Awaitable[registry_pb2.RegisterServiceResponse]]:
+    ) -> _typing.Union[_registry_pb2.RegisterServiceResponse, _abc.Awaitable[_registry_pb2.RegisterServiceResponse]]:
         """Stores a service. INVALID_ARGUMENT without a namespace, a descriptor or a
         service name; ALREADY_EXISTS when it is stored already, and the first
         record stays as it was (REG-003).
         """
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def LookupService(
         self,
-        request: registry_pb2.LookupServiceRequest,
+        request: _registry_pb2.LookupServiceRequest,
         context: _ServicerContext,
-    ) -> typing.Union[registry_pb2.LookupServiceResponse, abc.Awaitable[registry_pb2.LookupServiceResponse]]:
+    ) -> _typing.Union[_registry_pb2.LookupServiceResponse, _abc.Awaitable[_registry_pb2.LookupServiceResponse]]:
         """Finds one service."""
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def ValidateMethod(
         self,
-        request: registry_pb2.ValidateMethodRequest,
+        request: _registry_pb2.ValidateMethodRequest,
         context: _ServicerContext,
-    ) -> typing.Union[registry_pb2.ValidateMethodResponse, abc.Awaitable[registry_pb2.ValidateMethodResponse]]:
+    ) -> _typing.Union[_registry_pb2.ValidateMethodResponse, _abc.Awaitable[_registry_pb2.ValidateMethodResponse]]:
         """Tells whether a method is registered; asking changes nothing (VAL-003)."""
 
-    @abc_1.abstractmethod
+    @_abc_1.abstractmethod
     def ListServices(
         self,
-        request: registry_pb2.ListServicesRequest,
+        request: _registry_pb2.ListServicesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[registry_pb2.ListServicesResponse, abc.Awaitable[registry_pb2.ListServicesResponse]]:
+    ) -> _typing.Union[_registry_pb2.ListServicesResponse, _abc.Awaitable[_registry_pb2.ListServicesResponse]]:
         """Lists the services of one namespace, or of all."""
 
-def add_CollectorRegistryServicer_to_server(servicer: CollectorRegistryServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
+def add_CollectorRegistryServicer_to_server(servicer: CollectorRegistryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from collector_harness.commands.options import debug_option
 
 if TYPE_CHECKING:
-    from collector_harness.conformance.requirements import Catalogue, Requirement
-    from collector_harness.reports.lines import Line
+    from collector_harness.conformance.requirements import Catalogue
 
-__all__ = ["command", "explanation"]
-
-_MARKS: Final[Mapping[str, str]] = {
-    "exec": "needs a target that the harness can launch",
-    "lib": "can be seen only through the Python API",
-    "limit": "is checked against a limit that the target declares",
-}
-
+__all__ = ["command", "listing"]
 
 @click.command(
     "explain",
@@ -39,49 +30,20 @@ def command(ids: tuple[str, ...]) -> None:
     An ID is a family and a number, such as DSP-004. A FAMILY such as DSP lists its
     requirements, and nothing lists all.
     """
-    import sys
-
+    from collector_harness.conformance.rendering import explain
     from collector_harness.conformance.requirements import catalogue
-    from collector_harness.reports.screen import open_screen
 
     every = catalogue()
-    screen = open_screen(sys.stdout)
-    blocks: list[tuple[Line, ...]] = []
-    for name in ids or tuple(every.families):
-        if name.upper() in every.families:
-            blocks.append(listing(every, name.upper()))
-        else:
-            blocks.append(explanation(every, every[name.upper()]))
-    for number, block in enumerate(blocks):
-        screen.show(block if number == 0 else ((), *block))
-
-
-def explanation(every: Catalogue, requirement: Requirement) -> tuple[Line, ...]:
-    """Returns a requirement in full."""
-    from collector_harness.reports.lines import Span, line
-
-    lines = [
-        line(Span(requirement.id, "strong"), f"  {requirement.level}"),
-        line(f"  {requirement.text}."),
+    blocks = [
+        listing(every, name.upper()) if name.upper() in every.families else explain(name.upper())
+        for name in ids or tuple(every.families)
     ]
-    lines += [
-        line("  ", Span("source: ", "accent"), f"{source}, {every.sources[source]}")
-        for source in requirement.sources
-    ]
-    lines += [
-        line("  ", Span("builds on: ", "accent"), f"{each}  {every[each].text}")
-        for each in requirement.builds_on
-    ]
-    lines += [line("  ", Span("note: ", "accent"), _MARKS[mark]) for mark in requirement.marks]
-    return tuple(lines)
+    click.echo("\n".join(blocks), nl=False)
 
 
-def listing(every: Catalogue, family: str) -> tuple[Line, ...]:
-    """Returns the requirements of a family, a line each."""
-    from collector_harness.reports.lines import Span, line
-
-    lines = [line(Span(f"{family}  {every.families[family]}", "strong"))]
-    lines += [
-        line(f"  {each.id:<9}{each.level:<7}{each.text}") for each in every if each.family == family
+def listing(every: Catalogue, family: str) -> str:
+    """Returns the requirements of a family as text, a line each."""
+    rows = [
+        f"  {each.id:<9}{each.level:<7}{each.text}\n" for each in every if each.family == family
     ]
-    return tuple(lines)
+    return f"{family}  {every.families[family]}\n{''.join(rows)}"

@@ -1,0 +1,27 @@
+"""The reports that the options of a command ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector_harness.reports import ConsoleReport, FanOut, JsonLinesReport, Report, TotalsReport
+
+__all__ = ["open_reports"]
+
+
+def open_reports(*, verbose: bool, totals: Path | None, stream: Path | None) -> FanOut:
+    """Returns the console, and the files that were asked for, as one report.
+
+    Raises `EnvironmentLacks` for a file that cannot be written; nothing is left open then.
+    """
+    reports: list[Report] = []
+    try:
+        if totals is not None:
+            reports.append(TotalsReport(totals))
+        if stream is not None:
+            reports.append(JsonLinesReport(stream))
+        reports.append(ConsoleReport(verbose=verbose))
+    except BaseException:
+        FanOut(reports).close()
+        raise
+    return FanOut(reports)

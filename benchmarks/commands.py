@@ -1,0 +1,62 @@
+"""Commands as sides of a contest: how long one takes from its start to its end.
+
+What a command prints is kept only to be shown when it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.contests import Measure, MeasurementFailed
+
+__all__ = ["timed_command"]
+
+
+def timed_command(
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    runs: int = 1,
+    says: str = "",
+) -> Measure:
+    """Returns a measure that runs a command in `folder`, `runs` times, one after the other.
+
+    It yields the median under the name `time`, in milliseconds. `environment` is added to this
+    process's own. The measure raises `MeasurementFailed` when the command does not end with 0,
+    or does not print `says`.
+    """
+
+    async def run() -> float:
+        started = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            output, _ = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        taken = time.perf_counter() - started
+        text = output.decode(errors="replace")
+        if process.returncode != 0 or says not in text:
+            line = " ".join(map(str, command))
+            raise MeasurementFailed(f"`{line}` ended with {process.returncode}:\n{text}")
+        return taken * 1000
+
+    async def measure() -> Mapping[str, float]:
+        return {"time": statistics.median([await run() for _ in range(runs)])}
+
+    return measure

@@ -1,0 +1,9 @@
+"""Makes the benchmarks importable, whichever way pytest is started."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+if ROOT not in sys.path:
+    sys.path.append(ROOT)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "listing"]
 
+
 @click.command(
     "explain",
     short_help="Explain a requirement: its text, level and source.",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from collector_harness.commands.discovery import SUFFIX
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.topology.grammar import parse_topology
 from collector_harness.topology.shapes import chain, mesh, random_topology, ring, star
@@ -26,25 +26,33 @@ _SHAPES: Final[Mapping[str, Callable[..., Topology]]] = {
 _SHAPE: Final = re.compile(r"(?P<name>[a-z]+):(?P<number>[0-9]{1,6})")
 
 
-def topology_of(text: str, *, namespaces: tuple[str, ...], seed: int | None) -> Topology:
+def topology_of(text: str, *, namespaces: tuple[str, ...], seed: int) -> Topology:
     """Returns the topology that `star:5` or a YAML file stands for.
 
     A shape's nodes share the namespaces and serve the probe in them; a file says so itself.
+    Of a scenario file it is the scenario's topology.
     Raises `InvalidInput` with a did-you-mean for a shape or a file that does not exist.
     """
     found = _SHAPE.fullmatch(text)
     if found is None:
         path = Path(text)
         if path.is_file():
-            return parse_topology(path)
+            return _of_file(path)
         raise InvalidInput(_unknown(text))
     name, number = found["name"], int(found["number"])
     if name not in _SHAPES:
         raise InvalidInput(_unknown(text))
     if name == "random":
-        seed = secrets.randbelow(2**31) if seed is None else seed
         return random_topology(number, seed=seed, namespaces=namespaces, probe=namespaces)
     return _SHAPES[name](number, namespaces=namespaces, probe=namespaces)
+
+
+def _of_file(path: Path) -> Topology:
+    if not path.name.endswith(SUFFIX):
+        return parse_topology(path)
+    from collector_harness.scenario.loading import load_scenario
+
+    return load_scenario(path).topology
 
 
 def _unknown(text: str) -> Problem:

@@ -52,13 +52,19 @@ def command(topology: str, namespaces: str, target: str, seed: int | None) -> in
     """Brings up a mesh of collectors on free ports of this machine, prints each node's address
     and calls to paste, and keeps it running until Ctrl-C or SIGTERM.
 
-    TOPOLOGY is a YAML file or a shape such as star:5.
+    TOPOLOGY is a shape such as star:5, a YAML file, or a scenario file, whose topology is used.
     """
+    import secrets
+
     from collector_harness.commands.shapes import topology_of
     from collector_harness.commands.signals import run_until_signalled
     from collector_harness.errors import ExitCode
     from collector_harness.targets import parse_target
 
+    if seed is None:
+        seed = secrets.randbelow(2**31)
+        if topology.startswith("random:"):
+            click.echo(f"seed {seed}")
     wanted = topology_of(topology, namespaces=_names(namespaces), seed=seed)
     under_test = parse_target(target)
     return run_until_signalled(lambda: _stay_up(wanted, under_test), terminated=ExitCode.OK)

@@ -65,9 +65,10 @@ def source_excerpt(position: Position, *, indent: str = "") -> tuple[Line, ...]:
     )
 
 
-def problem(found: Problem) -> tuple[Line, ...]:
+def problem(found: Problem, *, label: Literal["error", "note"] = "error") -> tuple[Line, ...]:
     """Returns one problem of an input as lines: what, where with a caret, and what to do."""
-    lines = [line(Span("error: ", "bad"), one_line(found.message, 1000))]
+    style: Style = "bad" if label == "error" else "warning"
+    lines = [line(Span(f"{label}: ", style), one_line(found.message, 1000))]
     if found.position is not None:
         lines += source_excerpt(found.position, indent="  ")
     if found.hint:

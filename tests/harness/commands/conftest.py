@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -41,3 +43,24 @@ def run(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The address of a collector `west` that serves the probe in the namespace `demo`."""
+    words = ["serve", "--id", "west", "--namespaces", "demo", "--probe", "demo"]
+    with (tmp_path / "west.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "collector_harness", *words],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, (tmp_path / "west.log").read_text()
+            yield line.split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)

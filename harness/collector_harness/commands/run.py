@@ -1,0 +1,100 @@
+"""`collector-harness run`: scenarios over meshes of collectors.
+
+The options become values here; running is the engine's business and showing the reports'.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from collector_harness.commands.options import (
+    debug_option,
+    json_option,
+    jsonl_option,
+    keyword_option,
+    seed_option,
+    verbose_option,
+)
+
+__all__ = ["command"]
+
+
+@click.command(
+    "run",
+    short_help="Run scenarios over meshes of collectors.",
+    epilog="""\b
+Examples:
+  collector-harness run scenarios/
+  collector-harness run orders.scenario.yaml "users.scenario.yaml::users are found[known]"
+  collector-harness run scenarios/ -k "routing and not slow" -j 4 --json totals.json
+  collector-harness run scenarios/ --target exec:"python my_collector.py" """,
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@keyword_option
+@click.option(
+    "-j",
+    "jobs",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many cases may run at a time.",
+)
+@seed_option
+@click.option(
+    "--target",
+    default="reference",
+    show_default=True,
+    metavar="TARGET",
+    help="The collector under test: reference, exec:COMMAND, attach:HOST:PORT, "
+    "python:MODULE:FACTORY. Nodes with handlers of their own stay reference collectors.",
+)
+@json_option
+@jsonl_option
+@verbose_option
+@click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first case that fails.")
+@click.option("--list", "list_only", is_flag=True, help="Print the cases and run nothing.")
+@debug_option
+def command(
+    paths: tuple[str, ...],
+    keywords: str | None,
+    jobs: int,
+    seed: int | None,
+    target: str,
+    totals: Path | None,
+    stream: Path | None,
+    verbose: bool,
+    fail_fast: bool,
+    list_only: bool,
+) -> int:
+    """Runs scenarios over meshes of collectors on free ports of this machine.
+
+    PATHS are *.scenario.yaml files, folders that are searched through, or single cases as
+    FILE::TITLE and FILE::TITLE[CASE].
+    """
+    from collector_harness.commands.collecting import collect
+    from collector_harness.commands.reporting import open_reports
+    from collector_harness.commands.signals import run_until_signalled
+    from collector_harness.scenario.engine import run_cases
+    from collector_harness.targets import parse_target
+
+    under_test = parse_target(target)
+    if list_only:
+        for case in collect(paths, keywords):
+            click.echo(case.id)
+        return 0
+    with open_reports(verbose=verbose, totals=totals, stream=stream) as reports:
+        cases = collect(paths, keywords)
+        return run_until_signalled(
+            lambda: run_cases(
+                cases,
+                target=under_test,
+                emit=reports,
+                jobs=jobs,
+                seed=seed,
+                fail_fast=fail_fast,
+            ),
+            give_back=reports.close,
+        )

@@ -1,1 +1,51 @@
 """The reference collector: a gRPC server that registers services and routes calls by namespace."""
+
+from __future__ import annotations
+
+from collector_reference.dispatch.handlers import Handler, HandlerContext
+from collector_reference.dispatch.peers import Connection
+from collector_reference.errors import (
+    AlreadyRegistered,
+    BindError,
+    CollectorError,
+    HandlerError,
+    InvalidRecord,
+    NotReady,
+    NotRegistered,
+    PeerError,
+    PeerRefused,
+    PeerUnreachable,
+    RegistryUnavailable,
+    SettingsError,
+    UnsupportedOutput,
+)
+from collector_reference.registry.memory import MemoryStore
+from collector_reference.registry.store import RegistryStore
+from collector_reference.server import Collector, Statistics
+from collector_reference.settings import CollectorSettings
+from collector_reference.validation.validators import RegistryValidator
+
+__all__ = [
+    "AlreadyRegistered",
+    "BindError",
+    "Collector",
+    "CollectorError",
+    "CollectorSettings",
+    "Connection",
+    "Handler",
+    "HandlerContext",
+    "HandlerError",
+    "InvalidRecord",
+    "MemoryStore",
+    "NotReady",
+    "NotRegistered",
+    "PeerError",
+    "PeerRefused",
+    "PeerUnreachable",
+    "RegistryStore",
+    "RegistryUnavailable",
+    "RegistryValidator",
+    "SettingsError",
+    "Statistics",
+    "UnsupportedOutput",
+]

@@ -1,0 +1,26 @@
+"""`python -m collector_reference`: a collector from the environment alone (OPS-004)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from collector_reference.errors import SettingsError
+from collector_reference.serving import serve
+from collector_reference.settings import CollectorSettings
+
+_INVALID_SETTINGS = 2
+
+
+def main() -> int:
+    """Reads the environment, serves, and returns the exit code."""
+    try:
+        settings = CollectorSettings.from_environment(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return _INVALID_SETTINGS
+    return serve(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

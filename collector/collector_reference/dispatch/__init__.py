@@ -1,0 +1,1 @@
+"""The dispatcher: handlers, connections, where a call goes, and the RPCs."""

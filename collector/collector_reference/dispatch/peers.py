@@ -1,0 +1,176 @@
+"""One peer: the channel to it, whether it can be reached, and calls to its Serve.
+
+Which peers there are, and which of them gets a call, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+import grpc.aio
+
+from collector_reference.errors import PeerRefused, PeerUnreachable
+from collector_reference.status import CanonicalStatus, from_grpc, from_status_code
+from collector_reference.wire.common_pb2 import Status
+from collector_reference.wire.dispatcher_pb2 import (
+    ConnectRequest,
+    ConnectResponse,
+    ServeRequest,
+    ServeResponse,
+)
+from collector_reference.wire.dispatcher_pb2_grpc import CollectiveDispatcherStub
+
+__all__ = ["Connection", "Peer", "PeerFailed"]
+
+# gRPC says this of a call that found no connection to be sent on.
+_NOTHING_SENT = "failed to connect to all addresses"
+
+_READY = grpc.ChannelConnectivity.READY
+_DEAD = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """A connection as it was when it was asked for."""
+
+    connection_id: str
+    collector_id: str
+    """The peer's; empty for a peer that gave none (CON-008)."""
+    address: str
+    """Where the peer is dialled."""
+    shared_namespaces: tuple[str, ...]
+    established: bool
+    """Whether a call could be sent at that moment."""
+
+
+class PeerFailed(Exception):
+    """A call may have run at the peer, and failed below the dispatcher."""
+
+    def __init__(self, status: CanonicalStatus, details: str) -> None:
+        self.status = status
+        self.details = details
+        super().__init__(f"{status}: {details}")
+
+
+class Peer:
+    """A peer and the channel to it. The record may change, the address and the channel do not."""
+
+    __slots__ = (
+        "_stub",
+        "address",
+        "announced",
+        "channel",
+        "collector_id",
+        "connection_id",
+        "shared",
+    )
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        channel: grpc.aio.Channel,
+        collector_id: str = "",
+        connection_id: str = "",
+        shared: tuple[str, ...] = (),
+        announced: tuple[str, ...] | None = None,
+    ) -> None:
+        self.address = address
+        self.channel = channel
+        self.collector_id = collector_id
+        self.connection_id = connection_id
+        self.shared = shared
+        self.announced = announced
+        """The namespaces that it was told when this side asked for the connection, else None."""
+        self._stub = CollectiveDispatcherStub(channel)
+
+    def snapshot(self) -> Connection:
+        """Returns what is known of the connection now."""
+        return Connection(
+            connection_id=self.connection_id,
+            collector_id=self.collector_id,
+            address=self.address,
+            shared_namespaces=self.shared,
+            established=self.is_ready(),
+        )
+
+    def is_ready(self) -> bool:
+        """Whether a call could be sent now."""
+        return self.channel.get_state() is _READY
+
+    def is_dead(self) -> bool:
+        """Whether the last try to connect failed."""
+        return self.channel.get_state() in _DEAD
+
+    def begin_connecting(self) -> None:
+        """Opens the connection in the background."""
+        self.channel.get_state(try_to_connect=True)
+
+    async def reach(self, seconds: float) -> None:
+        """Returns once a call can be sent; raises `PeerUnreachable` when that is refused or takes
+        longer.
+        """
+        state = self.channel.get_state(try_to_connect=True)
+        if state is _READY:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                while state is not _READY:
+                    if state in _DEAD:
+                        raise PeerUnreachable(self.address, "the connection was refused or lost")
+                    await self.channel.wait_for_state_change(state)
+                    state = self.channel.get_state(try_to_connect=True)
+        except TimeoutError as error:
+            raise PeerUnreachable(self.address, f"no connection in {seconds:g} s") from error
+
+    async def serve(
+        self,
+        request: ServeRequest,
+        *,
+        seconds: float,
+        connect_limit: timedelta,
+        metadata: tuple[tuple[str, str | bytes], ...],
+    ) -> ServeResponse:
+        """Returns what the peer's Serve answers within `seconds`.
+
+        Raises `PeerUnreachable` when nothing was sent, else `PeerFailed`, also for an answer
+        without a status (WIR-003).
+        """
+        # Less than the whole time, so that the failure can still be told within the deadline.
+        await self.reach(min(connect_limit.total_seconds(), seconds * 0.8))
+        try:
+            response = await self._stub.Serve(request, timeout=seconds, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            details = error.details() or ""
+            if error.code() is grpc.StatusCode.UNAVAILABLE and _NOTHING_SENT in details:
+                raise PeerUnreachable(self.address, "the connection was refused") from error
+            raise PeerFailed(from_grpc(error.code().value[0]), details) from error
+        if not response.HasField("status"):
+            raise PeerFailed(CanonicalStatus.INTERNAL, "it answered without a status")
+        return response
+
+    async def ask_to_connect(
+        self, collector_id: str, address: str, namespaces: tuple[str, ...], *, limit: timedelta
+    ) -> ConnectResponse:
+        """Returns the peer's consent; raises `PeerUnreachable` or `PeerRefused`."""
+        await self.reach(limit.total_seconds())
+        request = ConnectRequest(collector_id=collector_id, address=address, namespaces=namespaces)
+        try:
+            response = await self._stub.Connect(request, timeout=limit.total_seconds())
+        except grpc.aio.AioRpcError as error:
+            reason = f"{error.code().name}: {error.details()}"
+            raise PeerUnreachable(self.address, reason) from error
+        if not response.HasField("status"):
+            raise PeerRefused(self.address, None, "it answered without a status")
+        status: Status = response.status
+        if from_status_code(status.code) is not CanonicalStatus.OK:
+            raise PeerRefused(self.address, status.code, f"{status.code} {status.message}")
+        return response
+
+    async def closed(self) -> None:
+        """Waits until the connection, which is up, is down."""
+        while self.channel.get_state() is _READY:
+            await self.channel.wait_for_state_change(_READY)

@@ -1,0 +1,407 @@
+"""The collector: one server on one port, from binding to the last call.
+
+What it serves is put together here; what the services do is in their packages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+import grpc.aio
+from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
+
+from collector_reference.addresses import ListenAddress, dialable, is_loopback, parse_listen
+from collector_reference.channels import dial
+from collector_reference.descriptors import (
+    DISPATCHER,
+    HEALTH,
+    PORT,
+    REFLECTION,
+    REFLECTION_ALPHA,
+    REGISTRY,
+    service_descriptors,
+)
+from collector_reference.dispatch.connections import Connections
+from collector_reference.dispatch.handlers import Handler, HandlerTable, RegisteredHandler
+from collector_reference.dispatch.peers import Connection
+from collector_reference.dispatch.service import DispatcherService
+from collector_reference.dispatch.workers import Workers
+from collector_reference.errors import BindError
+from collector_reference.introspection import Health, add_reflection
+from collector_reference.probe import PROBE, Probe
+from collector_reference.registry.memory import MemoryStore
+from collector_reference.registry.service import RegistryService
+from collector_reference.registry.store import RegistryStore, extended_record, service_record
+from collector_reference.settings import CollectorSettings
+from collector_reference.validation.interceptor import LOOPBACK_HEADER, PortGuard
+from collector_reference.validation.registry_link import RegistryLink
+from collector_reference.validation.validators import CachedValidator, RegistryValidator
+from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
+from collector_reference.wire.dispatcher_pb2 import ConnectResponse
+
+__all__ = ["Collector", "Statistics"]
+
+_LOG = logging.getLogger(__name__)
+
+_SERVICES = (DISPATCHER, REGISTRY, HEALTH, REFLECTION, REFLECTION_ALPHA)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statistics:
+    """What a collector counted since it became ready."""
+
+    rpcs: Mapping[str, int]
+    """Calls that came in on the port, the loopback's and refused ones included, by full path."""
+    loopback_calls: int
+    """How often the dispatcher really asked the registry about a method, by an RPC."""
+    executions: Mapping[str, int]
+    """How often each handler ran, by `namespace/service/method`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Checkpoint:
+    records: object
+    handlers: Mapping[tuple[str, str, str], RegisteredHandler]
+    connections: object
+    validator: RegistryValidator | None
+    rpcs: dict[str, int]
+    loopback_calls: int
+
+
+class Collector:
+    """A collector: register handlers, start it, and it serves, connects and routes.
+
+    It is started once, and belongs to the event loop that started it. Handlers
+    may be registered before and after, from any thread.
+    """
+
+    def __init__(self, settings: CollectorSettings, *, store: RegistryStore | None = None) -> None:
+        self._settings = settings
+        self._store = MemoryStore() if store is None else store
+        self._workers = Workers(settings.worker_threads, name=settings.collector_id)
+        self._handlers = HandlerTable(self._workers)
+        self._connections = Connections(settings)
+        self._dispatcher = DispatcherService(
+            settings, handlers=self._handlers, connections=self._connections
+        )
+        token = uuid.uuid4().hex
+        self._loopback_header = ((LOOPBACK_HEADER, token),)
+        self._guard = PortGuard(
+            self._store,
+            system_namespace=settings.system_namespace,
+            guarding=settings.validation,
+            loopback_token=token,
+        )
+        self._probe = Probe(settings.collector_id) if settings.probe else None
+        self._services = (*_SERVICES, PORT) if self._probe else _SERVICES
+        self._health = Health(self._services)
+        self._declare_own_services()
+        self._server: grpc.aio.Server | None = None
+        self._address = ""
+        self._links: tuple[RegistryLink, ...] = ()
+        self._watching: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    # What it is
+
+    @property
+    def settings(self) -> CollectorSettings:
+        """What it was made with."""
+        return self._settings
+
+    @property
+    def collector_id(self) -> str:
+        """Its id."""
+        return self._settings.collector_id
+
+    @property
+    def address(self) -> str:
+        """Where it can be dialled from this machine; raises `RuntimeError` before it is bound."""
+        if not self._address:
+            raise RuntimeError("the collector has no address before it is started")
+        return self._address
+
+    @property
+    def loopback_address(self) -> str:
+        """Where its dispatcher asks its own registry: its bound port (LOOP-001)."""
+        return self.address
+
+    # Handlers and validation
+
+    def register_service(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        handler: Handler,
+        *,
+        declare: bool = True,
+        decode: bool = True,
+    ) -> None:
+        """Adds a handler, plain or async, `(input, context) -> output` (S1).
+
+        With `declare` the method is also put into the collector's own record of that service.
+        With `decode` False the handler gets the `Any` itself, never a Python value.
+        Raises `TypeError` for a handler that cannot be called so, `InvalidRecord` for empty names.
+        """
+        self._handlers.add(namespace, service, method, handler, decode=decode)
+        if declare:
+            self._declare(namespace, service, (method,))
+
+    def add_implementation(self, namespace: str, implementation: object) -> None:
+        """Registers every public method of a class or an object as a handler.
+
+        The service is called as its attribute `service_name` says, else as the class. A class is
+        instantiated now, and anew by `restore`. Raises `TypeError` when nothing can be served.
+        """
+        service, methods = self._handlers.add_implementation(namespace, implementation)
+        self._declare(namespace, service, methods)
+
+    def declare_method(self, namespace: str, service: str, method: str) -> None:
+        """Puts a method into the collector's own record of that service, without a handler."""
+        self._declare(namespace, service, (method,))
+
+    def set_registry_validator(self, validator: RegistryValidator | None) -> None:
+        """Has this validator asked before a method is executed; None asks nobody (SRV-006)."""
+        self._dispatcher.validator = validator
+
+    # Running
+
+    async def start(self) -> None:
+        """Binds, attaches every service, and returns once the wiring is proven.
+
+        Raises `BindError` when it cannot listen, and `NotReady` when the registry cannot be asked
+        within the limit; then nothing is left running.
+        """
+        if self._server is not None:
+            raise RuntimeError("a collector is started once")
+        self._server = server = grpc.aio.server(
+            interceptors=(self._guard,),
+            options=(
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", self._settings.max_message_bytes),
+            ),
+        )
+        self._attach(server)
+        try:
+            self._address = _bind(server, parse_listen(self._settings.listen))
+            await server.start()
+            await self._prove_wiring()
+            await self._health.set(serving=True)
+        except BaseException:
+            await self.kill()
+            raise
+        self._guard.counts.clear()
+        self._connections.open((self._settings.advertise or self._address, self._address))
+        if self._settings.validation:
+            self._watching = asyncio.create_task(self._links[-1].watch(self._tell_health))
+
+    async def stop(self, grace: timedelta | None = None) -> None:
+        """Stops gracefully: refuses new calls, lets those in flight end within the grace (OPS-003).
+
+        `grace` defaults to the settings'. When it is over, what still runs is cancelled.
+        """
+        seconds = (self._settings.grace if grace is None else grace).total_seconds()
+        if self._server is not None and not self._stopped and self._address:
+            self._guard.draining = True
+            await self._health.set(serving=False)
+            window = min(self._settings.refusal_window.total_seconds(), seconds)
+            await asyncio.sleep(window)
+            seconds -= window
+        await self._shut(seconds or None)
+
+    async def kill(self) -> None:
+        """Stops at once: calls in flight are cancelled."""
+        await self._shut(None)
+
+    async def _shut(self, seconds: float | None) -> None:
+        self._stopped = True
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self._server is not None:
+            await self._server.stop(seconds)
+        await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
+        self._workers.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    # Peers
+
+    async def connect_to(
+        self, address: str, namespaces: Sequence[str] | None = None
+    ) -> ConnectResponse:
+        """Connects to the collector at the address, and keeps the connection up (S1).
+
+        `namespaces` are what it is told, the collector's own when None. Raises `PeerUnreachable`
+        or `PeerRefused`.
+        """
+        return await self._connections.connect_to(address, namespaces)
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Returns every connection as it is now."""
+        return self._connections.snapshot()
+
+    # For tests
+
+    def statistics(self) -> Statistics:
+        """Returns what was counted since the collector became ready."""
+        return Statistics(
+            rpcs=dict(self._guard.counts),
+            loopback_calls=sum(link.calls for link in self._links),
+            executions=self._handlers.executions(),
+        )
+
+    def checkpoint(self) -> object:
+        """Returns the present state, as a value that `restore` takes."""
+        return _Checkpoint(
+            records=self._store.checkpoint(),
+            handlers=self._handlers.checkpoint(),
+            connections=self._connections.checkpoint(),
+            validator=self._dispatcher.validator,
+            rpcs=dict(self._guard.counts),
+            loopback_calls=self.statistics().loopback_calls,
+        )
+
+    async def restore(self, checkpoint: object) -> None:
+        """Goes back to the state of the checkpoint, without stopping.
+
+        Registry records, handlers, connections, the validator and the counts are as they were;
+        implementations given as classes are made anew, believed answers are forgotten, and the
+        probe has counted nothing.
+        """
+        assert isinstance(checkpoint, _Checkpoint)
+        self._store.restore(checkpoint.records)
+        self._handlers.restore(checkpoint.handlers)
+        self._connections.restore(checkpoint.connections)
+        self._dispatcher.validator = checkpoint.validator
+        if isinstance(checkpoint.validator, CachedValidator):
+            checkpoint.validator.forget()
+        if self._probe:
+            self._probe.reset()
+        self._guard.counts.clear()
+        self._guard.counts.update(checkpoint.rpcs)
+        for link in self._links:
+            link.reset_calls(0)
+        self._links[-1].reset_calls(checkpoint.loopback_calls)
+
+    # Inside
+
+    def _declare_own_services(self) -> None:
+        system = self._settings.system_namespace
+        descriptors = service_descriptors()
+        for service in _SERVICES:
+            self._store.declare(service_record(system, descriptors[service]))
+        if self._probe is not None:
+            self._declare(system, PORT, self._probe.registered_on_port)
+            for namespace in dict.fromkeys(self._settings.probe):
+                for method, handler in self._probe.handlers.items():
+                    self._handlers.add(namespace, PROBE, method, handler, decode=False)
+                self._declare(namespace, PROBE, self._probe.declared)
+
+    def _declare(self, namespace: str, service: str, methods: Iterable[str]) -> None:
+        record = self._store.service(namespace, service)
+        if record is None:
+            descriptor = ServiceDescriptorProto(name=service)
+            for method in methods:
+                descriptor.method.add(name=method)
+            self._store.declare(service_record(namespace, descriptor))
+        elif not record.methods.issuperset(methods):
+            self._store.declare(extended_record(record, methods))
+
+    def _attach(self, server: grpc.aio.Server) -> None:
+        dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)
+        registry_pb2_grpc.add_CollectorRegistryServicer_to_server(
+            RegistryService(self._store, system_namespace=self._settings.system_namespace), server
+        )
+        self._health.add_to(server)
+        add_reflection(server, self._services)
+        if self._probe is not None:
+            self._probe.add_to(server)
+
+    async def _prove_wiring(self) -> None:
+        own = self._link(self._address, remote=False)
+        self._links = (own,)
+        remote_address = self._settings.registry_address
+        if self._settings.validation and remote_address is not None:
+            self._links = (own, self._link(remote_address, remote=True))
+        own_namespace = self._settings.system_namespace
+        records = [
+            record for record in self._store.services(None) if record.namespace != own_namespace
+        ]
+        limit = self._settings.ready_limit
+        await asyncio.gather(*(link.until_proven(records, limit=limit) for link in self._links))
+        if self._settings.validation and self._dispatcher.validator is None:
+            self._dispatcher.validator = self._links[-1].validator(
+                life=self._settings.validation_cache, generation=lambda: self._store.generation
+            )
+
+    def _link(self, address: str, *, remote: bool) -> RegistryLink:
+        return RegistryLink(
+            dial(address, max_message_bytes=self._settings.max_message_bytes),
+            address=address,
+            remote=remote,
+            witness=(self._settings.system_namespace, REGISTRY, "ValidateMethod"),
+            limit=self._settings.connect_limit,
+            metadata=() if remote else self._loopback_header,
+        )
+
+    async def _tell_health(self, serving: bool) -> None:
+        if not self._guard.draining:
+            await self._health.set(serving=serving)
+
+
+def _bind(server: grpc.aio.Server, listen: ListenAddress) -> str:
+    """Returns the address at which the bound server can be dialled; raises `BindError`."""
+    try:
+        port = server.add_insecure_port(str(listen))
+    except RuntimeError as error:
+        raise BindError(str(listen), _why_not(listen)) from error
+    if not is_loopback(listen.host):
+        _LOG.warning(
+            "listening on %s in plaintext: anybody who reaches this machine can call", listen
+        )
+    return dialable(listen.host, port)
+
+
+def _why_not(listen: ListenAddress) -> str:
+    """Returns the reason for which the address cannot be bound: gRPC does not tell it."""
+    try:
+        found = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        return f"the host is not known ({error.strerror})"
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.bind(address)
+        except OSError as error:
+            if family == socket.AF_INET6 and error.errno in (
+                errno.EADDRNOTAVAIL,
+                errno.EAFNOSUPPORT,
+            ):
+                return "this machine has no such IPv6 address; IPv6 may be off: use 127.0.0.1"
+            if error.errno == errno.EADDRINUSE:
+                return "the address is in use: stop who listens there, or use port 0"
+            return error.strerror or str(error)
+    return "gRPC could not bind it"

@@ -1,0 +1,160 @@
+"""What a collector is started with, as one frozen value, and how the environment becomes it.
+
+Every text is parsed and checked here; nothing further in sees raw strings.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from collector_reference.addresses import is_peer_address, parse_listen
+from collector_reference.errors import SettingsError
+
+__all__ = ["CollectorSettings"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CollectorSettings:
+    """Everything that makes one collector differ from another.
+
+    Raises `SettingsError` naming the field that cannot be used.
+    """
+
+    collector_id: str
+    """Unique among the collectors that it is connected with."""
+    listen: str = "127.0.0.1:0"
+    """`host:port`; port 0 for any free one."""
+    namespaces: tuple[str, ...] = ()
+    """The namespaces that it shares with its peers."""
+    advertise: str | None = None
+    """The address that it tells its peers; None for the bound one."""
+    connect: tuple[str, ...] = ()
+    """Addresses to connect to once it is ready, tried again until they answer."""
+    system_namespace: str = "system"
+    """The namespace that its own services are registered in and its port is guarded by."""
+    registry_address: str | None = None
+    """The registry that its dispatcher asks; None for its own, over the loopback."""
+    validation: bool = True
+    """Whether the dispatcher validates and the interceptor guards."""
+    probe: tuple[str, ...] = ()
+    """Namespaces in which it serves the probe service. One that is not in `namespaces` too is
+    served locally and not shared."""
+    validation_cache: timedelta = timedelta(seconds=5)
+    """How long an answer of the registry is believed; zero to ask for every call."""
+    ready_limit: timedelta = timedelta(seconds=5)
+    """How long the registry may take to answer at the start."""
+    grace: timedelta = timedelta(seconds=10)
+    """How long calls in flight may take when it stops."""
+    refusal_window: timedelta = timedelta(milliseconds=200)
+    """For how long a stopping collector answers UNAVAILABLE before its port closes; part of the
+    grace."""
+    forward_limit: timedelta = timedelta(seconds=20)
+    """The bound of a forwarded call whose caller set no deadline (FLT-006)."""
+    connect_limit: timedelta = timedelta(seconds=5)
+    """How long a peer may take to accept a connection, and to answer Connect."""
+    max_message_bytes: int = 4 * 1024 * 1024
+    """The largest message that it accepts (FLT-004)."""
+    max_connections: int = 10_000
+    """The most peers that it is connected with at a time (SEC-003)."""
+    worker_threads: int = 32
+    """The most plain handlers that run at a time; each is a thread, started when needed."""
+
+    def __post_init__(self) -> None:
+        if not self.collector_id:
+            raise SettingsError("collector_id", "a collector needs an id")
+        if not self.system_namespace:
+            raise SettingsError("system_namespace", "the system namespace needs a name")
+        try:
+            parse_listen(self.listen)
+        except ValueError as error:
+            raise SettingsError("listen", str(error)) from error
+        for name, addresses in (
+            ("advertise", [self.advertise]),
+            ("registry_address", [self.registry_address]),
+            ("connect", self.connect),
+        ):
+            for address in addresses:
+                if address is not None and not is_peer_address(address):
+                    raise SettingsError(name, f"'{address}' is not an address that can be dialled")
+        for name, namespaces in (("namespaces", self.namespaces), ("probe", self.probe)):
+            if "" in namespaces:
+                raise SettingsError(name, "a namespace needs a name")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        for name in (
+            "validation_cache",
+            "ready_limit",
+            "grace",
+            "refusal_window",
+            "forward_limit",
+            "connect_limit",
+        ):
+            if getattr(self, name) < timedelta(0):
+                raise SettingsError(name, "a time cannot be negative")
+        for name in ("max_message_bytes", "max_connections", "worker_threads"):
+            if getattr(self, name) < 1:
+                raise SettingsError(name, "must be at least 1")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Reads the variables of the launch contract (PROTOCOL.md, section 4; OPS-004).
+
+        A variable that is unset or empty leaves the default; without COLLECTOR_ID the id is made
+        up. Raises `SettingsError` naming the variable, also for what is not supported here.
+        """
+        for variable in ("COLLECTOR_TLS_CERT", "COLLECTOR_TLS_KEY", "COLLECTOR_TLS_CA"):
+            if environment.get(variable):
+                raise SettingsError(variable, "this collector does not speak TLS")
+        _only(environment, "COLLECTOR_DIALECT", "native")
+        _only(environment, "COLLECTOR_REGISTRY", "memory")
+        given: dict[str, object] = {}
+        for variable, field in _TEXTS.items():
+            if environment.get(variable):
+                given[field] = environment[variable]
+        for variable, field in _LISTS.items():
+            given[field] = _split(environment.get(variable, ""))
+        given.setdefault("collector_id", f"collector-{uuid.uuid4().hex[:12]}")
+        given["validation"] = _on_or_off(environment, "COLLECTOR_VALIDATION")
+        try:
+            return cls(**given)  # type: ignore[arg-type] # each field is read by its own table
+        except SettingsError as error:
+            variables = {field: name for name, field in (_TEXTS | _LISTS).items()}
+            raise SettingsError(
+                variables.get(error.setting, error.setting), error.problem
+            ) from error
+
+
+_TEXTS = {
+    "COLLECTOR_ID": "collector_id",
+    "COLLECTOR_LISTEN": "listen",
+    "COLLECTOR_ADVERTISE": "advertise",
+    "COLLECTOR_SYSTEM_NAMESPACE": "system_namespace",
+    "COLLECTOR_REGISTRY_ADDRESS": "registry_address",
+}
+_LISTS = {
+    "COLLECTOR_NAMESPACES": "namespaces",
+    "COLLECTOR_CONNECT": "connect",
+    "COLLECTOR_PROBE": "probe",
+}
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _on_or_off(environment: Mapping[str, str], variable: str) -> bool:
+    text = environment.get(variable) or "on"
+    if text not in ("on", "off"):
+        raise SettingsError(variable, f"'{text}' is neither 'on' nor 'off'")
+    return text == "on"
+
+
+def _only(environment: Mapping[str, str], variable: str, supported: str) -> None:
+    text = environment.get(variable) or supported
+    if text != supported:
+        raise SettingsError(variable, f"'{text}' is not supported here, only '{supported}'")

@@ -1,0 +1,1 @@
+"""Validation: who answers whether a method is registered, and what guards the port."""

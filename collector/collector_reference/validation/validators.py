@@ -1,0 +1,196 @@
+"""What the dispatcher asks before it executes a method: a registry over gRPC, with a cache.
+
+Whether that registry is the collector's own, over the loopback, or a remote one
+is only a matter of the channel.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import grpc
+import grpc.aio
+
+from collector_reference.errors import NotRegistered, RegistryUnavailable
+from collector_reference.status import CanonicalStatus, from_status_code
+from collector_reference.wire.registry_pb2 import (
+    LookupServiceRequest,
+    LookupServiceResponse,
+    ValidateMethodRequest,
+    ValidateMethodResponse,
+)
+from collector_reference.wire.registry_pb2_grpc import CollectorRegistryStub
+
+__all__ = ["CachedValidator", "ChannelValidator", "RegistryValidator"]
+
+_MAX_ANSWERS = 100_000
+
+
+class RegistryValidator(Protocol):
+    """Tells whether a method may be executed (S1)."""
+
+    async def validate_service_method(
+        self, namespace: str, service: str, method: str, *, time_left: timedelta | None = None
+    ) -> None:
+        """Returns when the method is registered.
+
+        `time_left` is what remains until the caller's deadline, None without one (LOOP-007).
+        Raises `NotRegistered` when it is not registered, and `RegistryUnavailable` when that
+        could not be found out (VAL-008).
+        """
+
+
+class ChannelValidator:
+    """Asks a registry over a channel, each time."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        limit: timedelta,
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """`limit` bounds an ask whose caller set no earlier deadline."""
+        self._stub = CollectorRegistryStub(channel)
+        self._limit = limit.total_seconds()
+        self._metadata = metadata
+        self.calls = 0
+        """How many times a method was asked about."""
+
+    async def validate_service_method(
+        self, namespace: str, service: str, method: str, *, time_left: timedelta | None = None
+    ) -> None:
+        """Asks ValidateMethod; see `RegistryValidator`."""
+        timeout = self._limit
+        if time_left is not None:
+            timeout = min(timeout, time_left.total_seconds())
+        self.calls += 1
+        request = ValidateMethodRequest(
+            namespace=namespace, service_name=service, method_name=method
+        )
+        try:
+            response = await self._stub.ValidateMethod(
+                request, timeout=timeout, metadata=self._metadata
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                raise NotRegistered(error.details() or "") from error
+            raise RegistryUnavailable(_reason(error)) from error
+        if not (response.is_valid and response.status.code == 0 and response.HasField("status")):
+            _raise_refusal(response)
+
+    async def prove(self, namespace: str, service: str, method: str | None = None) -> bool:
+        """Returns whether the registry knows the method, or the service where none is given.
+
+        Not counted in `calls`. Raises `RegistryUnavailable` when it gives no answer.
+        """
+        response: LookupServiceResponse | ValidateMethodResponse
+        try:
+            if method is None:
+                response = await self._stub.LookupService(
+                    LookupServiceRequest(namespace=namespace, service_name=service),
+                    timeout=self._limit,
+                    metadata=self._metadata,
+                )
+            else:
+                response = await self._stub.ValidateMethod(
+                    ValidateMethodRequest(
+                        namespace=namespace, service_name=service, method_name=method
+                    ),
+                    timeout=self._limit,
+                    metadata=self._metadata,
+                )
+        except grpc.aio.AioRpcError as error:
+            raise RegistryUnavailable(_reason(error)) from error
+        if not response.HasField("status"):
+            raise RegistryUnavailable("the registry answered without a status")
+        status = from_status_code(response.status.code)
+        if status not in (CanonicalStatus.OK, CanonicalStatus.NOT_FOUND):
+            raise RegistryUnavailable(f"the registry answered {status or response.status.code}")
+        return status is CanonicalStatus.OK
+
+
+class CachedValidator:
+    """Believes another validator's answers for a while.
+
+    An answer is also dropped when the collector's own registry changed after
+    the question was put, so that a registration there takes effect at once.
+    That the registry is unavailable is not an answer, and never kept.
+    """
+
+    def __init__(
+        self,
+        inner: RegistryValidator,
+        *,
+        life: timedelta,
+        generation: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inner = inner
+        self._life = life.total_seconds()
+        self._generation = generation
+        self._clock = clock
+        self._answers: dict[tuple[str, str, str], tuple[float, int, str | None]] = {}
+
+    def knows(self, namespace: str, service: str, method: str) -> bool:
+        """Whether a believed answer says that the method is registered."""
+        answer = self._answers.get((namespace, service, method))
+        return (
+            answer is not None
+            and answer[2] is None
+            and answer[1] == self._generation()
+            and answer[0] > self._clock()
+        )
+
+    async def validate_service_method(
+        self, namespace: str, service: str, method: str, *, time_left: timedelta | None = None
+    ) -> None:
+        """See `RegistryValidator`."""
+        key = (namespace, service, method)
+        generation = self._generation()
+        answer = self._answers.get(key)
+        if answer and answer[1] == generation and answer[0] > self._clock():
+            if answer[2] is None:
+                return
+            raise NotRegistered(answer[2])
+        try:
+            await self._inner.validate_service_method(
+                namespace, service, method, time_left=time_left
+            )
+        except NotRegistered as error:
+            self._keep(key, generation, str(error))
+            raise
+        self._keep(key, generation, None)
+
+    def _keep(self, key: tuple[str, str, str], generation: int, refusal: str | None) -> None:
+        if self._life <= 0:
+            return
+        if len(self._answers) >= _MAX_ANSWERS:
+            self._answers.clear()
+        self._answers[key] = (self._clock() + self._life, generation, refusal)
+
+    def forget(self) -> None:
+        """Drops every answer."""
+        self._answers.clear()
+
+
+def _raise_refusal(response: ValidateMethodResponse) -> None:
+    if not response.HasField("status"):
+        raise RegistryUnavailable("the registry answered without a status")
+    status = from_status_code(response.status.code)
+    if status is CanonicalStatus.OK and response.is_valid:
+        return
+    if status in (
+        CanonicalStatus.OK,
+        CanonicalStatus.NOT_FOUND,
+        CanonicalStatus.INVALID_ARGUMENT,
+    ):
+        raise NotRegistered(response.message or response.status.message)
+    raise RegistryUnavailable(f"the registry answered {status or response.status.code}")
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    return f"{error.code().name}: {error.details() or 'no details'}"

@@ -1,0 +1,144 @@
+"""A YAML document with its source: its value, and the place of everything in it.
+
+Places are looked up only when somebody asks, which is when something is wrong; loading
+pays nothing for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from collector_harness.documents.yaml12 import compose, construct
+from collector_harness.errors import InvalidInput, Position, Problem
+
+__all__ = ["MAX_BYTES", "Document", "Location", "load", "load_file"]
+
+MAX_BYTES = 1_000_000
+"""The largest document that is read."""
+
+Location = Sequence[str | int]
+"""The way to a value: keys of mappings and indexes of lists, from the root."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Document:
+    """What a text says, and where."""
+
+    source: str
+    """The file as the user named it, or `<string>`."""
+    text: str = field(repr=False)
+    value: object
+    """Mappings with text keys, lists, text, numbers, booleans and None."""
+    root: Node = field(repr=False)
+    """The composed nodes, from which positions come."""
+
+    def position(self, location: Location, *, key: bool = False) -> Position:
+        """Returns where the value at `location` stands; with `key`, where its key does.
+
+        Follows `location` as far as it leads: what is missing is told at its parent.
+        """
+        node, key_node = self.root, None
+        for step in location:
+            found = _step(node, step)
+            if found is None:
+                # The value is missing: its parent stands for it, and that may span lines.
+                return self._at(key_node if key_node is not None else node)
+            key_node, node = found
+        return self._at(key_node if key and key_node is not None else node)
+
+    def has(self, location: Location) -> bool:
+        """Tells whether `location` leads to a value."""
+        node = self.root
+        for step in location:
+            found = _step(node, step)
+            if found is None:
+                return False
+            node = found[1]
+        return True
+
+    def locate(self, line: int, column: int) -> Position:
+        """Returns the position of a line and a column that are counted from 0."""
+        return _locate(self.text, self.source, line, column)
+
+    def _at(self, node: Node) -> Position:
+        return self.locate(node.start_mark.line, node.start_mark.column)
+
+
+def load(text: str, source: str = "<string>") -> Document:
+    """Returns the only document in `text`; `source` is what messages call it.
+
+    Raises `InvalidInput` for what is not YAML 1.2 or passes a limit, and for duplicate
+    and non-text keys; with every problem, except that broken syntax ends the search.
+    """
+    if len(text) > MAX_BYTES:
+        raise InvalidInput(_too_large(source, len(text)))
+
+    def locate(line: int, column: int) -> Position:
+        return _locate(text, source, line, column)
+
+    root = compose(text, locate)
+    return Document(source=source, text=text, value=construct(root, locate), root=root)
+
+
+def load_file(path: Path, source: str | None = None) -> Document:
+    """Returns the only document in a file, which must be UTF-8.
+
+    Raises `InvalidInput` as `load` does, and when the file cannot be read.
+    """
+    name = source if source is not None else str(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidInput(
+            Problem(
+                message=f"{name}: cannot be read: {reason}",
+                hint="check the path and its permissions",
+            )
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise InvalidInput(_too_large(name, path.stat().st_size))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n")
+        start = before.rfind(b"\n") + 1
+        column = len(before[start:].decode("utf-8", "replace"))
+        raise InvalidInput(
+            Problem(
+                message=f"byte 0x{content[error.start]:02x} is not UTF-8",
+                position=Position(source=name, line=line + 1, column=column + 1),
+                hint="save the file as UTF-8",
+            )
+        ) from None
+    return load(text, name)
+
+
+def _too_large(source: str, size: int) -> Problem:
+    return Problem(
+        message=f"{source}: {size:,} bytes are more than the {MAX_BYTES:,} that are read",
+        hint="split it into several files",
+    )
+
+
+def _locate(text: str, source: str, line: int, column: int) -> Position:
+    lines = text.splitlines()
+    written = lines[line] if line < len(lines) else ""
+    return Position(source=source, line=line + 1, column=column + 1, text=written)
+
+
+def _step(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
+    """Returns the key node and the value node one step below `node`."""
+    if isinstance(node, MappingNode):
+        for key_node, value_node in node.value:
+            if isinstance(key_node, ScalarNode) and key_node.value == step:
+                return key_node, value_node
+    elif isinstance(node, SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
+        return None, node.value[step]
+    return None

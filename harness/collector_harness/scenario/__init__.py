@@ -1,0 +1,1 @@
+"""Scenarios: the language, and the engine that runs it over meshes."""

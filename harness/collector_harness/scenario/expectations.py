@@ -1,0 +1,171 @@
+"""What is wrong with an expectation or a payload as written, before anything runs.
+
+Pure: values in, findings with their place out. What matchers do is in `matching`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from collector_harness.documents import did_you_mean
+from collector_harness.scenario.matching import MATCHERS
+
+__all__ = ["STATUSES", "Finding", "expectation_faults", "payload_faults", "status_faults"]
+
+Location = tuple[str | int, ...]
+Finding = tuple[Location, str, str | None]
+"""Where, what is wrong, and what to do."""
+
+TYPES: Final = ("null", "boolean", "integer", "number", "string", "bytes", "list", "mapping")
+"""The names that `$type` knows."""
+
+STATUSES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+"""The canonical names of statuses."""
+
+_HOLDS_LIST = frozenset({"$in", "$unordered", "$all_of", "$any_of"})
+_HOLDS_EXPECTATION = frozenset({"$not", "$len", "$contains"})
+_ORDERS = frozenset({"$lt", "$le", "$gt", "$ge"})
+
+
+def is_operator(key: str) -> bool:
+    """Tells whether a key is a matcher: it begins with `$`, but not `$$` or `${`."""
+    return key[:1] == "$" and key[1:2] not in ("$", "{")
+
+
+def expectation_faults(expected: object, place: Location) -> Iterator[Finding]:
+    """Yields what is wrong with the matchers in an expectation."""
+    if isinstance(expected, list):
+        for index, item in enumerate(expected):
+            if isinstance(item, list | dict):
+                yield from expectation_faults(item, (*place, index))
+    elif isinstance(expected, dict):
+        operators = [key for key in expected if is_operator(key)]
+        if not operators:
+            for key, item in expected.items():
+                if isinstance(item, list | dict):
+                    yield from expectation_faults(item, (*place, key))
+            return
+        for key, item in expected.items():
+            yield from _operator_faults(key, item, operators, place)
+
+
+def _operator_faults(
+    key: str, argument: object, operators: list[str], place: Location
+) -> Iterator[Finding]:
+    here = (*place, key)
+    if not is_operator(key):
+        yield (
+            here,
+            f"the key '{key}' stands beside the matcher '{operators[0]}'",
+            "a mapping holds either matchers or keys; join the two with $all_of",
+        )
+    elif key not in MATCHERS:
+        hint = did_you_mean(key, MATCHERS, what="the matchers are")
+        yield here, f"unknown matcher '{key}'", f"{hint}; a literal key is written '${key}'"
+    else:
+        fault = _argument_fault(key, argument)
+        if fault is not None:
+            yield (here, *fault)
+        elif key in _HOLDS_LIST or key in _HOLDS_EXPECTATION:
+            yield from expectation_faults(argument, here)
+
+
+def _argument_fault(key: str, argument: object) -> tuple[str, str | None] | None:
+    if isinstance(argument, str) and "${" in argument:
+        return None
+    if key in _HOLDS_LIST and not isinstance(argument, list):
+        return f"{key} needs a list", f"write {key}: [...]"
+    if key == "$regex":
+        return _regex_fault(argument)
+    if key == "$type" and argument not in TYPES:
+        hint = did_you_mean(str(argument), TYPES, what="the types are")
+        return f"'{argument}' is not a type", hint
+    if key in _ORDERS and (
+        isinstance(argument, bool) or not isinstance(argument, int | float | str)
+    ):
+        return f"{key} needs a number, a text or a duration", "write for example 50ms"
+    if key == "$any" and argument is not True:
+        return "$any stands for any value at all", "write {$any: true}, or use $any_of"
+    if key == "$absent" and not isinstance(argument, bool):
+        return "$absent is true or false", "write {$absent: true}"
+    if key == "$base64":
+        return _base64_fault(argument)
+    return None
+
+
+def _regex_fault(argument: object) -> tuple[str, str | None] | None:
+    if not isinstance(argument, str):
+        return "$regex needs a text", "put the expression in single quotes"
+    try:
+        re.compile(argument)
+    except re.error as error:
+        return f"this is not a regular expression: {error}", None
+    return None
+
+
+def _base64_fault(argument: object) -> tuple[str, str | None] | None:
+    try:
+        base64.b64decode(str(argument), validate=True)
+    except binascii.Error:
+        return "$base64 needs base64 text", "for example {$base64: 3q2+7w==}"
+    return None
+
+
+def payload_faults(value: object, place: Location) -> Iterator[Finding]:
+    """Yields what is wrong with the escapes in a payload."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, list | dict):
+                yield from payload_faults(item, (*place, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            here = (*place, key)
+            if not is_operator(key):
+                if isinstance(item, list | dict):
+                    yield from payload_faults(item, here)
+            elif key == "$base64" and len(value) == 1:
+                fault = None if "${" in str(item) else _base64_fault(item)
+                if fault is not None:
+                    yield (here, *fault)
+            else:
+                hint = f"a literal key is written '${key}'; only {{$base64: ...}} is special here"
+                yield here, f"'{key}' means nothing in a payload", hint
+
+
+def status_faults(expected: object, place: Location) -> Iterator[Finding]:
+    """Yields statuses that no answer can have."""
+    if isinstance(expected, str):
+        if "${" not in expected and expected not in STATUSES:
+            hint = did_you_mean(expected, STATUSES, what="the statuses are")
+            yield place, f"there is no status '{expected}'", hint
+    elif isinstance(expected, list):
+        for index, item in enumerate(expected):
+            yield from status_faults(item, (*place, index))
+    elif isinstance(expected, dict):
+        for key in ("$not", "$exact", "$in", "$any_of", "$all_of"):
+            if key in expected:
+                yield from status_faults(expected[key], (*place, key))
+    elif not isinstance(expected, dict):
+        yield place, "a status is a name", "write for example NOT_FOUND, or match `code`"

@@ -1,0 +1,172 @@
+"""Scenario files: read, checked whole, and turned into cases that an engine can run.
+
+Every problem of a file is told at once, with its place. Nothing is started, and what a
+scenario needs of the machine or of a target is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from collector_harness.documents import Document, load, load_file, problems_of
+from collector_harness.errors import InvalidInput, Position, Problem
+from collector_harness.scenario.checks import check_document
+from collector_harness.scenario.model import (
+    BlockStep,
+    FaultStep,
+    MeasureStep,
+    ScenarioFile,
+    Step,
+    StepBase,
+    TogetherStep,
+)
+from collector_harness.scenario.support import unsupported
+from collector_harness.scenario.values import Template
+from collector_harness.topology import Topology, build_topology
+
+__all__ = ["Case", "Scenario", "load_scenario", "parse_scenario"]
+
+DEFAULT_DEADLINE = timedelta(seconds=5)
+"""The deadline of a call that names none."""
+DEFAULT_TIMEOUT = timedelta(seconds=60)
+"""The limit of a case whose scenario names none."""
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scenario:
+    """A checked scenario: what to run, on what, and where each part stands in the text."""
+
+    file: ScenarioFile
+    """The text as a model."""
+    topology: Topology
+    """The mesh that it runs on."""
+    document: Document = field(repr=False)
+    """The text with its positions."""
+
+    @property
+    def title(self) -> str:
+        """What is true when it passes."""
+        return self.file.scenario
+
+    @property
+    def source(self) -> str:
+        """The file as the user named it."""
+        return self.document.source
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """One case per row of `cases`, in order; one without a name where there are none."""
+        rows: Mapping[str, Mapping[str, object]] = self.file.cases
+        if not rows:
+            return (Case(scenario=self),)
+        return tuple(Case(scenario=self, name=name, values=values) for name, values in rows.items())
+
+    @property
+    def timeout(self) -> timedelta | Template:
+        """The limit of each case."""
+        return self.file.timeout or DEFAULT_TIMEOUT
+
+    @property
+    def deadline(self) -> timedelta | Template:
+        """The deadline of a call whose step names none."""
+        return self.file.defaults.deadline or DEFAULT_DEADLINE
+
+    def unsupported(self) -> tuple[Problem, ...]:
+        """What it uses that is part of the language, but that no engine exists for yet."""
+        return unsupported(self.document)
+
+    def steps(self) -> Iterator[tuple[Location, Step]]:
+        """Yields every step with its location, those inside others after them."""
+        for block in ("before", "steps", "after"):
+            yield from _walk(getattr(self.file, block) or (), (block,))
+        for name, definition in self.file.definitions.items():
+            yield from _walk(definition.steps, ("definitions", name, "steps"))
+
+    def location(self, step: StepBase) -> Location:
+        """Returns where a step of this scenario stands; for messages, as it searches."""
+        for location, candidate in self.steps():
+            if candidate is step:
+                return location
+        return ()
+
+    def position(self, step: StepBase, *path: str | int, key: bool = False) -> Position:
+        """Returns the line of something in a step, such as `("expect", "status")`."""
+        return self.document.position((*self.location(step), *path), key=key)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Case:
+    """A scenario with one row of values: what runs, passes or fails as one."""
+
+    scenario: Scenario
+    name: str | None = None
+    """Its name in `cases`; None where the scenario has none."""
+    values: Mapping[str, object] = field(default_factory=dict)
+    """What `${case.…}` leads into."""
+
+    @property
+    def id(self) -> str:
+        """`file::title`, or `file::title[name]`; unique in a run."""
+        base = f"{self.scenario.source}::{self.scenario.title}"
+        return base if self.name is None else f"{base}[{self.name}]"
+
+
+def load_scenario(path: Path, source: str | None = None) -> Scenario:
+    """Reads a scenario file; `source` is what messages call it.
+
+    Raises `InvalidInput` with every problem of the file, each at its line.
+    """
+    return _check(load_file(path, source))
+
+
+def parse_scenario(text: str, source: str = "<string>") -> Scenario:
+    """Reads a scenario from its text; raises as `load_scenario` does."""
+    return _check(load(text, source))
+
+
+def _check(document: Document) -> Scenario:
+    problems: list[Problem] = []
+    file: ScenarioFile | None = None
+    topology: Topology | None = None
+    try:
+        file = ScenarioFile.model_validate(document.value)
+    except ValidationError as error:
+        problems += problems_of(error, ScenarioFile, document)
+    if file is not None:
+        try:
+            topology = build_topology(file.topology, document, ("topology",))
+        except InvalidInput as error:
+            problems += error.problems
+    problems += check_document(document, topology)
+    if problems:
+        raise InvalidInput(_in_order(problems))
+    assert file is not None
+    assert topology is not None
+    return Scenario(file=file, topology=topology, document=document)
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Returns the problems as they stand in the text, one for each place and matter."""
+
+    def place(problem: Problem) -> tuple[int, int]:
+        position = problem.position
+        return (position.line, position.column) if position else (0, 0)
+
+    return sorted(dict.fromkeys(problems), key=place)
+
+
+def _walk(steps: tuple[Step, ...], location: Location) -> Iterator[tuple[Location, Step]]:
+    for index, step in enumerate(steps):
+        here = (*location, index)
+        yield here, step
+        if isinstance(step, BlockStep | MeasureStep | FaultStep):
+            yield from _walk(step.steps, (*here, "steps"))
+        elif isinstance(step, TogetherStep):
+            yield from _walk(step.steps, (*here, "together"))

@@ -1,0 +1,135 @@
+"""What each kind of step answers: the fields that `expect` and `save` can name.
+
+The tables are the single source for the checks at loading, for the JSON Schema and for
+what an engine must provide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = [
+    "AGGREGATE",
+    "ANSWERS",
+    "CALL",
+    "EXPECTED_REF",
+    "HTTP",
+    "OBSERVATION",
+    "SQL",
+    "STREAM",
+    "answer_schema",
+]
+
+CALL: Final[Mapping[str, str]] = {
+    "status": "The canonical name of the status, such as OK or NOT_FOUND, whichever layer told it.",
+    "layer": "Which layer told the status: grpc, in-band (the registry's enum) or http-like.",
+    "code": "The number of the status as that layer wrote it.",
+    "message": "The text of the status.",
+    "details": "The details of the status.",
+    "output": "What the handler returned, as JSON values.",
+    "handled_by": "The collector that executed the call; null where none did.",
+    "response": "The whole response message as JSON values; null when gRPC failed.",
+    "headers": "The initial metadata: each key with the list of its values.",
+    "trailers": "The trailing metadata: each key with the list of its values.",
+    "seconds": "How long the call took; compares with durations such as 50ms.",
+    "node": "The node that was called.",
+    "rpc": "The full name of the RPC that was called.",
+    "route": "The collectors that the call reached, in order.",
+}
+OBSERVATION: Final[Mapping[str, str]] = {
+    "node": "The node that was observed.",
+    "rpcs": "Calls that its port served, by full RPC name.",
+    "loopback_calls": "Validations that it really asked over its own port.",
+    "executions": 'Handler executions, by "namespace/Service/Method".',
+    "connections": "Its connections: collector_id, address, shared_namespaces, established.",
+    "logs": "The lines that it logged.",
+    "metrics": "Its metrics, by name.",
+}
+STREAM: Final[Mapping[str, str]] = {
+    "status": CALL["status"],
+    "message": CALL["message"],
+    "details": CALL["details"],
+    "messages": "Every message that was received, in order.",
+    "headers": CALL["headers"],
+    "trailers": CALL["trailers"],
+    "seconds": CALL["seconds"],
+}
+HTTP: Final[Mapping[str, str]] = {
+    "status": "The status number, such as 200.",
+    "headers": "The headers, with lower-case names.",
+    "json": "The body as JSON.",
+    "text": "The body as text.",
+    "seconds": CALL["seconds"],
+}
+SQL: Final[Mapping[str, str]] = {
+    "rows": "The rows, each a mapping of columns.",
+    "count": "How many rows there are, or were changed.",
+    "seconds": CALL["seconds"],
+}
+AGGREGATE: Final[Mapping[str, str]] = {
+    "all": "What every answer must be.",
+    "any": "What at least one answer must be.",
+    "counts": "How many answers have each value of a field, such as {status: {OK: 20}}.",
+    "p50": "The median of the seconds that the calls took.",
+    "p95": "The 95th percentile of the seconds that the calls took.",
+    "p99": "The 99th percentile of the seconds that the calls took.",
+    "delivery": "How often each call ran: exactly_once, at_most_once or at_least_once.",
+}
+
+ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "dispatch": CALL,
+    "serve": CALL,
+    "connect": CALL,
+    "register": CALL,
+    "validate": CALL,
+    "lookup": CALL,
+    "list": CALL,
+    "call": CALL,
+    "stream": STREAM,
+    "http": HTTP,
+    "sql": SQL,
+    "observe": OBSERVATION,
+    "measure": OBSERVATION,
+}
+"""The answer of each action that has one."""
+
+EXPECTED_REF = "#/$defs/Expected"
+"""Where the JSON Schema of matchers stands; `schema` adds it."""
+
+
+def answer_schema(fields: Mapping[str, str], *, aggregate: bool = False) -> dict[str, Any]:
+    """Returns the JSON Schema of an `expect` on such an answer, also for `parallel` steps."""
+    one: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            name: {"$ref": EXPECTED_REF, "description": text} for name, text in fields.items()
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    if not aggregate:
+        return one
+    names = {"enum": sorted(fields)}
+    several: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            name: {"$ref": EXPECTED_REF, "description": text} for name, text in AGGREGATE.items()
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    for name in ("all", "any"):
+        several["properties"][name] = {**one, "description": AGGREGATE[name]}
+    several["properties"]["counts"] = {
+        "type": "object",
+        "description": AGGREGATE["counts"],
+        "additionalProperties": {"$ref": EXPECTED_REF},
+        "propertyNames": {"anyOf": [names, {"pattern": r"^[a-z_]+[.\[]"}]},
+        "minProperties": 1,
+    }
+    several["properties"]["delivery"] = {
+        "enum": ["exactly_once", "at_most_once", "at_least_once"],
+        "description": AGGREGATE["delivery"],
+    }
+    return {"anyOf": [one, several]}

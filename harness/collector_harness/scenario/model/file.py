@@ -1,0 +1,155 @@
+"""A scenario file as a whole: its steps, and what they run among."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, Strict, StringConstraints
+
+from collector_harness.documents.validation import StrictModel
+from collector_harness.scenario.model.steps import Metadata, Steps
+from collector_harness.scenario.model.terms import Duration, Text
+from collector_harness.topology.grammar import Environment, TopologySpec
+
+__all__ = [
+    "Defaults",
+    "Definition",
+    "Isolation",
+    "Peer",
+    "Readiness",
+    "ScenarioFile",
+    "Secret",
+    "Service",
+]
+
+Isolation = Literal["case", "shared", "fresh"]
+"""How far cases of equal topology keep apart: `case`, one at a time on a mesh that is put
+back to its start in between; `shared`, all at once on one mesh that is never put back;
+`fresh`, each on a mesh started for it alone."""
+
+Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Z]+-[0-9]{3}$")]
+Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
+
+
+class Defaults(StrictModel):
+    """What steps have that do not say otherwise."""
+
+    via: Text | None = Field(default=None, description="The node to call.")
+    deadline: Duration | None = Field(
+        default=None, description="The deadline of each call. 5s by default."
+    )
+    metadata: Metadata | None = Field(
+        default=None, description="Metadata to send; a step's own keys win."
+    )
+
+
+class Definition(StrictModel):
+    """Steps with a name, for `use`."""
+
+    description: str | None = Field(default=None, description="What they are for.")
+    parameters: dict[str, object] = Field(
+        default_factory=dict, description="Names with default values; null must be given."
+    )
+    steps: Steps = Field(description="The steps.")
+
+
+class Readiness(StrictModel):
+    """How a service shows that it is ready: exactly one way, and within a time."""
+
+    health: Literal[True] | None = Field(default=None, description="By grpc.health.v1.")
+    port: Literal[True] | None = Field(default=None, description="By accepting connections.")
+    log: str | None = Field(default=None, description="By a log line with this pattern.")
+    http: str | None = Field(default=None, description="By answering 2xx to GET of this path.")
+    within: Duration | None = Field(default=None, description="How long to wait. 10s by default.")
+
+
+class Service(StrictModel):
+    """A service that is no collector."""
+
+    command: str | None = Field(default=None, description="The command that starts it.")
+    python: str | None = Field(default=None, description="A factory, as module:attribute.")
+    address: Text | None = Field(default=None, description="Where it already runs.")
+    protocol: Literal["grpc", "http"] = Field(default="grpc", description="What it speaks.")
+    ready: Readiness | None = Field(default=None, description="How it shows that it is ready.")
+    environment: Environment = Field(
+        default_factory=dict, description="Further environment variables."
+    )
+    database: Text | None = Field(default=None, description="The URL of its database, for sql.")
+    protos: Annotated[tuple[str, ...], Strict(False)] = Field(
+        default=(), description="Descriptor sets or .proto files of what it serves."
+    )
+
+
+class Peer(StrictModel):
+    """A collector that the harness plays itself."""
+
+    behaviour: Literal["recording", "silent", "slow", "lying"] = Field(
+        description="How it behaves: it answers and records, or never answers, or late, or falsely."
+    )
+    namespaces: Annotated[tuple[str, ...], Strict(False)] = Field(
+        default=(), description="The namespaces that it shares."
+    )
+    delay: Duration | None = Field(default=None, description="For slow: how late it answers.")
+    answer: dict[str, object] | None = Field(
+        default=None, description="The ServeResponse that it answers, as JSON values."
+    )
+
+
+class Secret(StrictModel):
+    """A value that no output shows."""
+
+    env: str = Field(description="The environment variable that holds it.")
+
+
+def _secret(value: object) -> object:
+    return {"env": value} if isinstance(value, str) else value
+
+
+Row = dict[str, object]
+
+
+class ScenarioFile(StrictModel):
+    """A `*.scenario.yaml` file."""
+
+    version: Literal[1] = Field(description="The version of the language: 1.")
+    scenario: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="What is true when it passes."
+    )
+    description: str | None = Field(default=None, description="More about it.")
+    requirements: Annotated[tuple[Requirement, ...], Strict(False)] = Field(
+        default=(), description="Ids of the requirements that it proves, such as DSP-004."
+    )
+    tags: Annotated[tuple[Tag, ...], Strict(False)] = Field(
+        default=(), description="Words to select it by."
+    )
+    isolation: Isolation = Field(
+        default="case",
+        description="Whether its cases get the mesh one at a time, share it, or get a fresh one.",
+    )
+    timeout: Duration | None = Field(
+        default=None, description="The limit of each case. 60s by default."
+    )
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="What steps have that do not say otherwise."
+    )
+    topology: TopologySpec = Field(description="The collectors and the links between them.")
+    services: dict[str, Service] = Field(
+        default_factory=dict, description="Services beside the collectors."
+    )
+    peers: dict[str, Peer] = Field(
+        default_factory=dict, description="Collectors that the harness plays itself."
+    )
+    secrets: dict[
+        str, Annotated[Secret, BeforeValidator(_secret, json_schema_input_type=str | Secret)]
+    ] = Field(default_factory=dict, description="Values from the environment that are masked.")
+    definitions: dict[str, Definition] = Field(
+        default_factory=dict, description="Named steps, for `use`."
+    )
+    cases: dict[str, Row] = Field(
+        default_factory=dict, description="Rows of values, by name: the steps run once for each."
+    )
+    before: Steps | None = Field(default=None, description="Steps that run first in every case.")
+    steps: Steps = Field(description="The steps.")
+    after: Steps | None = Field(
+        default=None, description="Steps that run last in every case, also when others failed."
+    )

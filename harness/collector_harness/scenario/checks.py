@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from collector_harness.documents import Document, did_you_mean
 from collector_harness.errors import Problem
-from collector_harness.scenario.expectations import (
+from collector_harness.scenario.matching_syntax import (
     Location,
     expectation_faults,
     payload_faults,

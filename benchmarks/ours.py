@@ -64,7 +64,7 @@ async def echo_uncached() -> AsyncIterator[str]:
 @asynccontextmanager
 async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     collector = Collector(settings)
-    collector.register_service(NAMESPACE, SERVICE, METHOD, _echo)
+    collector.register_service(NAMESPACE, SERVICE, METHOD, _echo, decode=False)
     async with collector:
         yield collector
 

@@ -22,6 +22,7 @@ from grpclib.const import Cardinality, Handler
 
 __all__ = [
     "DISPATCHER",
+    "REGISTER",
     "REGISTRY",
     "SERVE",
     "VALIDATE",
@@ -31,6 +32,7 @@ __all__ = [
     "ListServicesResponse",
     "LookupServiceResponse",
     "RegisterProtoResponse",
+    "RegisterServiceRequest",
     "RegisterServiceResponse",
     "RegisteredService",
     "ServeRequest",
@@ -48,6 +50,7 @@ DISPATCHER = "collector.CollectiveDispatcher"
 REGISTRY = "collector.CollectorRegistry"
 SERVE = f"/{DISPATCHER}/Serve"
 VALIDATE = f"/{REGISTRY}/ValidateMethod"
+REGISTER = f"/{REGISTRY}/RegisterService"
 
 # Imported above so that the pool has the well-known files before ours, which import them.
 _WELL_KNOWN = {module.DESCRIPTOR.name for module in (any_pb2, descriptor_pb2, timestamp_pb2)}
@@ -75,6 +78,7 @@ ServeRequest = _message("ServeRequest")
 ServeResponse = _message("ServeResponse")
 DispatchResponse = _message("DispatchResponse")
 RegisterProtoResponse = _message("RegisterProtoResponse")
+RegisterServiceRequest = _message("RegisterServiceRequest")
 RegisterServiceResponse = _message("RegisterServiceResponse")
 LookupServiceResponse = _message("LookupServiceResponse")
 ValidateMethodRequest = _message("ValidateMethodRequest")

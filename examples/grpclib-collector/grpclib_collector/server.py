@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from typing import Any
 
-from grpclib.client import Channel
+from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.const import Status as GrpcStatus
 from grpclib.events import RecvRequest, listen
-from grpclib.exceptions import GRPCError
+from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.health.service import Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Server
@@ -21,7 +22,7 @@ from grpclib_collector import contract
 from grpclib_collector.connections import Connections
 from grpclib_collector.dispatcher import Dispatcher
 from grpclib_collector.handlers import Handlers
-from grpclib_collector.probe import PORT, SERVICE, Port, Probe, port_descriptor, probe_descriptor
+from grpclib_collector.probe import SERVICE, Port, Probe, port_descriptor, probe_descriptor
 from grpclib_collector.registry import Registry, RegistryStore
 from grpclib_collector.settings import Settings, SettingsError, split_address
 from grpclib_collector.validation import RegistryUnreachable, Validator, guard
@@ -69,7 +70,8 @@ class _Doorkeeper:
             _log.warning("calls in flight were cut after %s s", grace)
 
     async def _enter(self, event: RecvRequest) -> None:
-        if self._closing:
+        # Calls in flight may still have to ask the registry over this very port.
+        if self._closing and event.method_name != contract.VALIDATE:
             raise GRPCError(GrpcStatus.UNAVAILABLE, "the collector is stopping")
         function = event.method_func
 
@@ -111,59 +113,30 @@ async def run(settings: Settings) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-
+    # The validator needs to know the port, and the port must not be served before everything
+    # is mounted: so bind first, and listen last.
+    bound = await _bind(settings.host, settings.port)
+    address = _dialable(settings.host, bound.getsockname()[1])
+    registry = _channel(settings.registry_address or address)
     store = RegistryStore()
-    handlers = Handlers(settings.collector_id)
     connections = Connections(settings.collector_id, settings.namespaces)
-    mounted: list[Any] = []
-    if settings.probe:
-        probe = Probe(settings.collector_id)
-        mounted.append(Port())
-        store.add_service(settings.system_namespace, port_descriptor())
-        for namespace in settings.probe:
-            handlers.add(namespace, SERVICE, probe.handlers())
-            store.add_service(namespace, probe_descriptor(probe))
-
-    # The validator needs the port, and the port its services: bind first, with the services
-    # complete, and give the validator its channel before a call can arrive.
-    probe_socket = await _bind(settings.host, settings.port)
-    port = probe_socket.getsockname()[1]
-    dialable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    loopback = Channel(dialable, port)
-    registry_channel = loopback
-    if settings.registry_address:
-        remote = split_address(settings.registry_address)
-        if remote is None:
-            raise NotReady(f"'{settings.registry_address}' is no address of a registry")
-        registry_channel = Channel(*remote)
-    validator = Validator(registry_channel) if settings.validation else None
+    validator = Validator(registry) if settings.validation else None
     if validator is not None:
         store.on_change = validator.forget
-    mounted += [
-        _Mounted(
-            contract.DISPATCHER,
-            Dispatcher(settings.collector_id, handlers, connections, validator),
-        ),
-        _Mounted(contract.REGISTRY, Registry(store, settings.system_namespace)),
-        Health(),
-    ]
-    mounted = ServerReflection.extend(mounted)
-    for name in {path.split("/")[1] for part in mounted for path in part.__mapping__()} - {PORT}:
-        store.add_service(settings.system_namespace, contract.service_descriptor(name))
-
-    server = Server(mounted)
+    server = Server(_mounted(settings, store, connections, validator))
     doorkeeper = _Doorkeeper(server)
     if settings.validation:
         guard(server, store, settings.system_namespace)
-    await server.start(sock=probe_socket)
-    printed = f"[{dialable}]:{port}" if ":" in dialable else f"{dialable}:{port}"
     connecting: list[asyncio.Task[None]] = []
+    await server.start(sock=bound)
     try:
         if validator is not None:
             await _prove_wiring(settings, validator)
-        print(f"collector listening on {printed}", flush=True)
+        if settings.registry_address:
+            await _register_probe(settings, registry)
+        print(f"collector listening on {address}", flush=True)
         connecting = [
-            asyncio.create_task(connections.keep_connecting(peer, settings.advertise or printed))
+            asyncio.create_task(connections.keep_connecting(peer, settings.advertise or address))
             for peer in settings.connect
         ]
         await stopped.wait()
@@ -172,24 +145,61 @@ async def run(settings: Settings) -> int:
         for task in connecting:
             task.cancel()
         connections.close()
-        loopback.close()
-        registry_channel.close()
+        registry.close()
         server.close()
         await server.wait_closed()
     return 0
 
 
-async def _bind(host: str, port: int) -> Any:
-    import socket
+def _mounted(
+    settings: Settings,
+    store: RegistryStore,
+    connections: Connections,
+    validator: Validator | None,
+) -> list[Any]:
+    """Returns everything that the port serves, and puts it into the registry."""
+    handlers = Handlers(settings.collector_id)
+    dispatcher = Dispatcher(settings.collector_id, handlers, connections, validator)
+    services = ServerReflection.extend(
+        [
+            _Mounted(contract.DISPATCHER, dispatcher),
+            _Mounted(contract.REGISTRY, Registry(store, settings.system_namespace)),
+            Health(),
+        ]
+    )
+    for name in {path.split("/")[1] for part in services for path in part.__mapping__()}:
+        store.add_service(settings.system_namespace, contract.service_descriptor(name))
+    if settings.probe:
+        probe = Probe(settings.collector_id)
+        for namespace in settings.probe:
+            handlers.add(namespace, SERVICE, probe.handlers())
+            store.add_service(namespace, probe_descriptor(probe))
+        store.add_service(settings.system_namespace, port_descriptor())
+        services.append(Port())
+    return services
 
+
+async def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = (
         await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     )[0]
-    listening = socket.socket(family, kind, protocol)
+    bound = socket.socket(family, kind, protocol)
     # Lets a collector come back on the port that it had; two at once stay an error.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(address)
-    return listening
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(address)
+    return bound
+
+
+def _dialable(host: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _channel(address: str) -> Channel:
+    host_and_port = split_address(address)
+    if host_and_port is None:
+        raise NotReady(f"'{address}' is no address of a registry")
+    return Channel(*host_and_port)
 
 
 async def _prove_wiring(settings: Settings, validator: Validator) -> None:
@@ -198,10 +208,32 @@ async def _prove_wiring(settings: Settings, validator: Validator) -> None:
     question = (settings.system_namespace, contract.REGISTRY, "ValidateMethod")
     while True:
         try:
-            if await validator.is_valid(*question, seconds=1.0) or settings.registry_address:
-                return
-            raise NotReady("the registry does not know its own methods")
+            valid = await validator.is_valid(*question, seconds=1.0)
         except RegistryUnreachable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise NotReady(f"the registry cannot be asked: {error}") from error
-        await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
+        else:
+            # A remote registry need not guard its port in our namespace: that it answers is all.
+            if not valid and not settings.registry_address:
+                raise NotReady("the registry does not know its own methods")
+            return
+
+
+async def _register_probe(settings: Settings, registry: Channel) -> None:
+    """Makes the probe known to a registry that is not the collector's own."""
+    register = UnaryUnaryMethod(
+        registry, contract.REGISTER, *contract.method_types(contract.REGISTER)
+    )
+    descriptor = probe_descriptor(Probe(settings.collector_id))
+    for namespace in settings.probe:
+        try:
+            await register(
+                contract.RegisterServiceRequest(namespace=namespace, service_descriptor=descriptor),
+                timeout=READY_SECONDS,
+            )
+        except GRPCError as error:
+            if error.status not in (GrpcStatus.ALREADY_EXISTS, GrpcStatus.UNIMPLEMENTED):
+                raise NotReady(f"the registry refuses the probe: {error.message}") from error
+        except (OSError, StreamTerminatedError) as error:
+            raise NotReady(f"the registry cannot be reached: {error}") from error

@@ -11,7 +11,6 @@ _UNSUPPORTED = {
     "COLLECTOR_TLS_CERT": "this collector speaks plaintext only",
     "COLLECTOR_TLS_KEY": "this collector speaks plaintext only",
     "COLLECTOR_TLS_CA": "this collector speaks plaintext only",
-    "COLLECTOR_REGISTRY": "this collector keeps its registry in memory only",
 }
 
 
@@ -47,6 +46,8 @@ class Settings:
         for name, reason in _UNSUPPORTED.items():
             if text(name):
                 raise SettingsError(f"{name} is set, but {reason}")
+        if text("COLLECTOR_REGISTRY", "memory") != "memory":
+            raise SettingsError("COLLECTOR_REGISTRY: this collector keeps its registry in memory")
         if text("COLLECTOR_DIALECT", "native") != "native":
             raise SettingsError("COLLECTOR_DIALECT: this collector speaks `native` only")
         if text("COLLECTOR_VALIDATION", "on") not in ("on", "off"):

@@ -1,0 +1,35 @@
+"""Runs a mutant as a process, by the launch contract: `python tests/mutants/run.py NAME`.
+
+A mutant is the reference collector with one piece replaced by a subclass of it; which, and what
+that breaks, is in `mutants.toml`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from pathlib import Path
+
+from collector_reference import server
+from collector_reference.__main__ import main
+
+
+def become(name: str) -> None:
+    """Puts the mutant's pieces in the place of the reference's."""
+    mutants = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text())
+    if name not in mutants:
+        sys.exit(f"there is no mutant '{name}'; there are: {', '.join(mutants)}")
+    for piece, place in mutants[name]["replaces"].items():
+        module, _, attribute = place.partition(":")
+        broken = getattr(importlib.import_module(module), attribute)
+        if not issubclass(broken, getattr(server, piece)):
+            sys.exit(f"{place} is no {piece}")
+        setattr(server, piece, broken)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: run.py NAME")
+    become(sys.argv[1])
+    sys.exit(main())

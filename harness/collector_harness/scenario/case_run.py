@@ -1,0 +1,295 @@
+"""One case from its start to its verdict: a mesh, the steps, and what explains a failure.
+
+Which cases run, and how many at a time, is decided in `engine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from collector_harness.client import Reply
+from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Position, TargetFailed
+from collector_harness.events import (
+    CallFinished,
+    CaseFinished,
+    CaseStarted,
+    Emit,
+    Failure,
+    Outcome,
+    StepFinished,
+    StepStarted,
+)
+from collector_harness.mesh import Mesh
+from collector_harness.scenario.fakes import Fakes
+from collector_harness.scenario.loading import Case
+from collector_harness.scenario.pool import MeshPool
+from collector_harness.scenario.scope import Scope
+from collector_harness.scenario.steps.base import Location, Place, Unmet
+from collector_harness.scenario.walk import do_steps
+from collector_harness.targets import Reference, Target
+
+__all__ = ["Verdict", "run_case"]
+
+_LOG_LINES = 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """How a case ended."""
+
+    finished: CaseFinished
+    """What was emitted."""
+    exit_code: ExitCode
+    """What a run of this case alone ends with."""
+
+
+class _Spoilt(Exception):
+    """Takes the mesh of a case away from the pool: nobody knows what is still going on in it."""
+
+
+async def run_case(case: Case, *, pool: MeshPool, emit: Emit, seed: int, target: Target) -> Verdict:
+    """Runs a case on a mesh of the pool, emits what happens, and returns how it ended.
+
+    Raises nothing but cancellation: whatever goes wrong is the outcome of the case.
+    """
+    return await _CaseRun(case=case, emit=emit, seed=seed, target=target).run(pool)
+
+
+@dataclass(kw_only=True, slots=True)
+class _CaseRun:
+    case: Case
+    emit: Emit
+    seed: int
+    target: Target
+    outcome: Outcome = Outcome.PASSED
+    exit_code: ExitCode = ExitCode.OK
+    failure: Failure | None = None
+    _doing: list[Place] = field(default_factory=list)
+    """The steps under way, outermost first where they are inside each other."""
+
+    async def run(self, pool: MeshPool) -> Verdict:
+        begin = time.perf_counter()
+        file, scenario = self.case.scenario.file, self.case.scenario
+        self.emit(
+            CaseStarted(
+                case=self.case.id,
+                scenario=scenario.title,
+                source=scenario.source,
+                requirements=file.requirements,
+            )
+        )
+        later = scenario.unsupported()
+        if later:
+            self._fail(Outcome.ERROR, InvalidInput(later), str(later[0].message))
+        else:
+            try:
+                async with pool.lease(scenario.topology, file.isolation) as mesh:
+                    await self._on(mesh)
+            except _Spoilt:
+                pass
+            except HarnessError as error:  # from starting the mesh, or putting it back
+                self._wrong(error)
+        finished = CaseFinished(
+            case=self.case.id,
+            scenario=scenario.title,
+            source=scenario.source,
+            outcome=self.outcome,
+            seconds=time.perf_counter() - begin,
+            requirements=file.requirements,
+            failure=self.failure,
+        )
+        self.emit(finished)
+        return Verdict(finished=finished, exit_code=self.exit_code)
+
+    async def _on(self, mesh: Mesh) -> None:
+        at = self._start(mesh)
+        limit = at.scope.duration(self.case.scenario.timeout).total_seconds()
+        spoilt = False
+        try:
+            async with asyncio.timeout(limit):
+                await self._steps(at)
+        except Unmet as error:
+            self._unmet(error, mesh)
+        except TimeoutError:
+            spoilt = True
+            self._fail(
+                Outcome.FAILED,
+                None,
+                f"the case was not done within its {limit:g}s",
+                at=self._doing[-1] if self._doing else None,
+                mesh=mesh,
+            )
+        except HarnessError as error:
+            spoilt = True
+            self._wrong(error, mesh=mesh)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the whole run
+            spoilt = True
+            self._fail(
+                Outcome.ERROR,
+                None,
+                f"a fault of the harness: {type(error).__name__}: {error}",
+                at=self._doing[-1] if self._doing else None,
+                mesh=mesh,
+            )
+            self.exit_code = ExitCode.INTERNAL_FAULT
+        for died in mesh.failures()[:1]:
+            spoilt = True
+            self._wrong(died, mesh=mesh)
+        if spoilt:
+            raise _Spoilt
+
+    async def _steps(self, at: Place) -> None:
+        file = self.case.scenario.file
+        try:
+            await do_steps(file.before or (), at, self, under="before", key="before ")
+            await do_steps(file.steps, at, self, under="steps")
+        except (Unmet, HarnessError):
+            # What went wrong first is what is told, whatever becomes of the last steps.
+            with contextlib.suppress(Unmet, HarnessError):
+                await do_steps(file.after or (), at, self, under="after", key="after ")
+            raise
+        await do_steps(file.after or (), at, self, under="after", key="after ")
+
+    def _start(self, mesh: Mesh) -> Place:
+        scope = Scope(
+            fakes=Fakes(seed=self.seed, key=self.case.id),
+            seed=self.seed,
+            case=self.case.values,
+            nodes={
+                node.name: {
+                    "name": node.name,
+                    "address": node.address,
+                    "namespaces": list(node.node.namespaces),
+                }
+                for node in mesh
+            },
+            environment=os.environ,
+        )
+        return Place(
+            number="",
+            title="",
+            location=(),
+            mesh=mesh,
+            scope=scope,
+            defaults=self.case.scenario.file.defaults,
+            tell=self._call_finished,
+        )
+
+    # What the steps tell while they are done.
+
+    def step_started(self, at: Place) -> None:
+        self._doing.append(at)
+        self.emit(StepStarted(case=self.case.id, step=at.number, title=at.title))
+
+    def step_finished(self, at: Place, outcome: Outcome, seconds: float) -> None:
+        if outcome is Outcome.PASSED:
+            self._doing.remove(at)
+        self.emit(StepFinished(case=self.case.id, step=at.number, outcome=outcome, seconds=seconds))
+
+    def _call_finished(self, at: Place, reply: Reply) -> None:
+        self.emit(
+            CallFinished(
+                case=self.case.id,
+                step=at.number,
+                node=reply.node,
+                rpc=reply.rpc,
+                request=reply.request,
+                status=reply.status,
+                layer=reply.layer,
+                message=reply.message,
+                response=reply.response,
+                handled_by=reply.handled_by,
+                seconds=reply.seconds,
+            )
+        )
+
+    # What went wrong, explained.
+
+    def _unmet(self, error: Unmet, mesh: Mesh) -> None:
+        answer = error.answer
+        self.outcome, self.exit_code = Outcome.FAILED, ExitCode.FAILED
+        self.failure = Failure(
+            message=error.message,
+            position=self._position(self._pointed(error)),
+            step=_step_title(error.at),
+            mismatches=error.mismatches,
+            answer=None if answer is None else _shown(answer.values),
+            requirements=self.case.scenario.file.requirements,
+            route=() if answer is None else answer.route,
+            logs=self._logs(mesh, () if answer is None else answer.route),
+            reproduce=self._reproduce(),
+        )
+
+    def _wrong(self, error: HarnessError, mesh: Mesh | None = None) -> None:
+        crashed = isinstance(error, TargetFailed)
+        at = self._doing[-1] if self._doing else None
+        self._fail(
+            Outcome.CRASHED if crashed else Outcome.ERROR, error, str(error), at=at, mesh=mesh
+        )
+
+    def _fail(
+        self,
+        outcome: Outcome,
+        error: HarnessError | None,
+        message: str,
+        *,
+        at: Place | None = None,
+        mesh: Mesh | None = None,
+    ) -> None:
+        position = self._position(at.location if at is not None else ())
+        if isinstance(error, InvalidInput) and len(error.problems) == 1:
+            (problem,) = error.problems
+            position = problem.position or position
+            message = problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")
+        self.outcome = outcome
+        self.exit_code = ExitCode.FAILED if error is None else error.exit_code
+        self.failure = Failure(
+            message=message,
+            position=position,
+            step=_step_title(at) if at is not None else "",
+            requirements=self.case.scenario.file.requirements,
+            logs={} if mesh is None else self._logs(mesh, ()),
+            reproduce=self._reproduce(),
+        )
+
+    def _pointed(self, error: Unmet) -> Location:
+        """Returns the place of what the first mismatch is about, as far as the text goes."""
+        parts = error.mismatches[0].path.replace("[", ".[").split(".") if error.mismatches else ()
+        location: Location = error.location
+        for part in parts:
+            step: str | int = int(part[1:-1]) if part[1:-1].isdigit() and part[0] == "[" else part
+            if not self.case.scenario.document.has((*location, step)):
+                break
+            location = (*location, step)
+        return location
+
+    def _position(self, location: Sequence[str | int]) -> Position:
+        return self.case.scenario.document.position(location, key=True)
+
+    def _logs(self, mesh: Mesh, route: Sequence[str]) -> dict[str, str]:
+        tails = {
+            node.name: node.log_tail(_LOG_LINES) for node in mesh if not route or node.name in route
+        }
+        return {name: tail for name, tail in tails.items() if tail}
+
+    def _reproduce(self) -> str:
+        words = ["collector-harness", "run", self.case.id, "--seed", str(self.seed)]
+        if not isinstance(self.target, Reference):
+            words += ["--target", str(self.target)]
+        return shlex.join(words)
+
+
+def _step_title(at: Place) -> str:
+    return f"{at.number}: {at.title}" if at.number else at.title
+
+
+def _shown(values: object) -> object:
+    """Returns an answer without what says nothing in it."""
+    assert isinstance(values, dict)
+    return {key: value for key, value in values.items() if value not in (None, "", {}, [])}

@@ -1,0 +1,119 @@
+"""Running many cases: how many at a time, in which order, and with which verdict.
+
+The engine emits events and returns an exit code; it prints nothing and knows no runner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+
+from collector_harness.errors import ExitCode, InvalidInput
+from collector_harness.events import Emit, Outcome, RunFinished, RunStarted, Totals
+from collector_harness.scenario.case_run import Verdict, run_case
+from collector_harness.scenario.loading import Case
+from collector_harness.scenario.pool import MeshPool
+from collector_harness.targets import Reference, Target
+
+__all__ = ["MeshPool", "Verdict", "new_seed", "run_case", "run_cases"]
+
+
+def new_seed() -> int:
+    """Returns a seed for a run that was given none; a reader can remember and type it."""
+    return secrets.randbelow(2**31)
+
+
+async def run_cases(
+    cases: Sequence[Case],
+    *,
+    target: Target | None = None,
+    emit: Emit,
+    jobs: int = 1,
+    seed: int | None = None,
+    fail_fast: bool = False,
+) -> ExitCode:
+    """Runs cases, at most `jobs` at a time and begun in the order given.
+
+    Emits `RunStarted` first and `RunFinished` last, also when it is cancelled, by which time
+    nothing that it started is left. Returns what the run ends with: the exit code of a
+    failed expectation before that of a node that died before any other; `NOTHING_RAN` for
+    no cases. `fail_fast` begins no further case after the first that does not pass.
+    """
+    _check_unique(cases)
+    target = Reference() if target is None else target
+    seed = new_seed() if seed is None else seed
+    begin = time.perf_counter()
+    emit(
+        RunStarted(
+            seed=seed,
+            scenarios=len({case.scenario for case in cases}),
+            cases=len(cases),
+            target=str(target),
+        )
+    )
+    pool = MeshPool(target=target, emit=emit)
+    verdicts: list[Verdict] = []
+    waiting = iter(cases)
+
+    async def work() -> None:
+        # One iterator feeds all workers: cases begin in order, and none begins twice.
+        for case in waiting:
+            verdict = await run_case(case, pool=pool, emit=emit, seed=seed, target=target)
+            verdicts.append(verdict)
+            if fail_fast and verdict.finished.outcome is not Outcome.PASSED:
+                for _ in waiting:
+                    pass
+
+    interrupted = False
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(jobs, len(cases))):
+                group.create_task(work())
+    except asyncio.CancelledError:
+        interrupted = True
+        raise
+    finally:
+        await pool.close()
+        exit_code = ExitCode.INTERRUPTED if interrupted else _exit_code(verdicts)
+        passed = sum(each.finished.outcome is Outcome.PASSED for each in verdicts)
+        emit(
+            RunFinished(
+                totals=Totals(
+                    scenarios=len({case.scenario for case in cases}),
+                    cases=len(verdicts),
+                    passed=passed,
+                    failed=len(verdicts) - passed,
+                ),
+                seconds=time.perf_counter() - begin,
+                exit_code=exit_code,
+                interrupted=interrupted,
+            )
+        )
+    return exit_code
+
+
+_SEVERITY = (
+    ExitCode.INTERNAL_FAULT,
+    ExitCode.FAILED,
+    ExitCode.TARGET_FAILED,
+    ExitCode.ENVIRONMENT_LACKS,
+    ExitCode.INVALID_INPUT,
+)
+"""Which of several exit codes a run ends with: the first of these that a case has."""
+
+
+def _exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
+    codes = {verdict.exit_code for verdict in verdicts}
+    if not codes:
+        return ExitCode.NOTHING_RAN
+    return next((code for code in _SEVERITY if code in codes), ExitCode.OK)
+
+
+def _check_unique(cases: Sequence[Case]) -> None:
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise InvalidInput(f"the case '{case.id}' was given twice")
+        seen.add(case.id)

@@ -1,0 +1,39 @@
+"""How each kind of step is done: one module for each family, and here the way from kind to code."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from collector_harness.scenario.model import (
+    CallStep,
+    ConnectStep,
+    DispatchStep,
+    ListStep,
+    LookupStep,
+    ObserveStep,
+    RegisterStep,
+    ServeStep,
+    StepBase,
+    ValidateStep,
+)
+from collector_harness.scenario.steps.base import Answer, Place
+from collector_harness.scenario.steps.calls import call
+from collector_harness.scenario.steps.dispatcher import connect, dispatch, serve
+from collector_harness.scenario.steps.observation import observe
+from collector_harness.scenario.steps.registry import list_services, lookup, register, validate
+
+__all__ = ["ANSWERING"]
+
+ANSWERING: Mapping[type[StepBase], Callable[[Any, Place], Awaitable[Answer]]] = {
+    CallStep: call,
+    ConnectStep: connect,
+    DispatchStep: dispatch,
+    ListStep: list_services,
+    LookupStep: lookup,
+    ObserveStep: observe,
+    RegisterStep: register,
+    ServeStep: serve,
+    ValidateStep: validate,
+}
+"""The steps that get an answer. Steps made of other steps are done by `scenario.walk`."""

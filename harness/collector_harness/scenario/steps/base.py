@@ -1,0 +1,178 @@
+"""What every step works with: where it stands, the mesh it works on, and what it gets.
+
+How each kind of step is done is in the other modules here, one for each family; how a
+step is chosen, repeated and judged is in `scenario.walk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from collector_harness.client import Reply
+from collector_harness.errors import InvalidInput, Problem
+from collector_harness.events import Mismatch
+from collector_harness.mesh import Mesh, MeshNode
+from collector_harness.scenario.model import Defaults, RpcStep, StepBase
+from collector_harness.scenario.scope import Scope
+
+__all__ = ["DEFAULT_DEADLINE", "Answer", "Place", "Unmet", "answer_of", "title_of"]
+
+DEFAULT_DEADLINE = timedelta(seconds=5)
+"""The deadline of a call where neither the step nor the defaults say otherwise."""
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a step got."""
+
+    values: Mapping[str, object]
+    """What `expect` and `save` can name (`scenario.model.answers`)."""
+    route: tuple[str, ...] = ()
+    """The collectors that the call is known to have reached, in order."""
+    seconds: float = 0.0
+
+
+class Unmet(Exception):
+    """An expectation was not met."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        at: Place,
+        location: Location = (),
+        mismatches: Sequence[Mismatch] = (),
+        answer: Answer | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+        """The step."""
+        self.location = location or at.location
+        """The place of the expectation in the document."""
+        self.mismatches = tuple(mismatches)
+        self.answer = answer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Place:
+    """Where a running step stands, and everything that it may use there."""
+
+    number: str
+    """Its place in the case, such as `2` or `3.1`."""
+    title: str
+    location: Location
+    """Its place in the document."""
+    mesh: Mesh
+    scope: Scope
+    defaults: Defaults
+    tell: Callable[[Place, Reply], None]
+    """Takes every answer to a call that was made for the step."""
+
+    def inside(self, step: StepBase, *, index: int, location: Location, key: str = "") -> Place:
+        """Returns the place of a step inside this one, counted from 1."""
+        number = f"{self.number}.{index}" if self.number else f"{key}{index}"
+        return replace(
+            self,
+            number=number,
+            title=title_of(step),
+            location=location,
+            scope=self.scope.child(number),
+        )
+
+    def round(self, key: str, **local: object) -> Place:
+        """Returns the same place in one of several rounds; `local` is as in `Scope.child`."""
+        return replace(self, scope=self.scope.child(key, **local))
+
+    def node(self, step: RpcStep) -> MeshNode:
+        """Returns the node that the step calls."""
+        via = step.via if step.via is not None else self.defaults.via
+        if via is not None:
+            return self.mesh[self.scope.text(via)]
+        nodes = self.mesh.topology.nodes
+        if len(nodes) == 1:
+            return self.mesh[nodes[0].name]
+        raise InvalidInput(
+            Problem(
+                message="the step does not say which node to call",
+                hint=f"add via: one of {', '.join(node.name for node in nodes)}",
+            )
+        )
+
+    def deadline(self, step: RpcStep) -> float:
+        """Returns the deadline of a call of the step, in seconds."""
+        term = step.deadline if step.deadline is not None else self.defaults.deadline
+        return self.scope.duration(DEFAULT_DEADLINE if term is None else term).total_seconds()
+
+    def metadata(self, step: RpcStep) -> tuple[tuple[str, str | bytes], ...]:
+        """Returns the metadata that a call of the step carries."""
+        written = {**(self.defaults.metadata or {}), **(step.metadata or {})}
+        if not written:
+            return ()
+        pairs: list[tuple[str, str | bytes]] = []
+        for key, value in written.items():
+            filled = self.scope.fill(value)
+            pairs += [
+                (key, item if isinstance(item, bytes) else str(item))
+                for item in (filled if isinstance(filled, list) else [filled])
+            ]
+        return tuple(pairs)
+
+
+def answer_of(reply: Reply) -> Answer:
+    """Returns the answer that a call's reply is."""
+    route: tuple[str, ...] = (reply.node,)
+    if reply.handled_by and reply.handled_by != reply.node:
+        route = (reply.node, reply.handled_by)
+    return Answer(
+        values={
+            "status": reply.status,
+            "layer": reply.layer,
+            "code": reply.code,
+            "message": reply.message,
+            "details": dict(reply.details),
+            "output": reply.output,
+            "handled_by": reply.handled_by,
+            "response": reply.response,
+            "headers": _grouped(reply.headers),
+            "trailers": _grouped(reply.trailers),
+            "seconds": reply.seconds,
+            "node": reply.node,
+            "rpc": reply.rpc.removeprefix("/"),
+            "route": list(route),
+        },
+        route=route,
+        seconds=reply.seconds,
+    )
+
+
+def title_of(step: StepBase) -> str:
+    """Returns what reports call a step: its name, or its action and what that is about."""
+    if step.name:
+        return step.name
+    for name, field in type(step).model_fields.items():
+        if field.alias == step.action:
+            about = getattr(step, name)
+            return f"{step.action} {about}" if isinstance(about, str) else _named(step, about)
+    return step.action
+
+
+def _named(step: StepBase, about: object) -> str:
+    if isinstance(about, tuple | dict):
+        return step.action
+    fields = getattr(type(about), "model_fields", None)
+    if fields is None:
+        return f"{step.action} {about}"
+    told = [str(value) for key in fields if isinstance(value := getattr(about, key), str)]
+    return f"{step.action} {' '.join(told)}".rstrip()
+
+
+def _grouped(metadata: tuple[tuple[str, str | bytes], ...]) -> dict[str, list[str | bytes]]:
+    grouped: dict[str, list[str | bytes]] = {}
+    for key, value in metadata:
+        grouped.setdefault(key, []).append(value)
+    return grouped

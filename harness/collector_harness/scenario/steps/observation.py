@@ -1,0 +1,74 @@
+"""What a node's own counters say, now and as growth over other steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from collector_harness.errors import InvalidInput, Problem
+from collector_harness.mesh import MeshNode
+from collector_harness.scenario.model import ObserveStep
+from collector_harness.scenario.steps.base import Answer, Place
+
+__all__ = ["growth", "observe", "observed"]
+
+
+async def observe(step: ObserveStep, at: Place) -> Answer:
+    """Looks at the counters of a node."""
+    node = at.mesh[at.scope.text(step.node)]
+    return Answer(values=observed(node), route=(node.name,))
+
+
+def observed(node: MeshNode) -> dict[str, object]:
+    """Returns what a node tells of itself.
+
+    Raises `InvalidInput` for a node that tells nothing: only reference collectors in the
+    harness's own process do.
+    """
+    collector = node.collector
+    if collector is None:
+        raise InvalidInput(
+            Problem(
+                message=f"node '{node.name}' is not in this process: its counters are out of sight",
+                hint="say `collector: reference` for this node, or expect what can be seen "
+                "from outside",
+            )
+        )
+    statistics = collector.statistics()
+    return {
+        "node": node.name,
+        "rpcs": {path.removeprefix("/"): count for path, count in statistics.rpcs.items()},
+        "loopback_calls": statistics.loopback_calls,
+        "executions": dict(statistics.executions),
+        "connections": [
+            {
+                "collector_id": each.collector_id,
+                "address": each.address,
+                "shared_namespaces": list(each.shared_namespaces),
+                "established": each.established,
+            }
+            for each in collector.connections()
+        ],
+        "logs": node.logs().splitlines(),
+    }
+
+
+def growth(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
+    """Returns what the counters grew by; what did not grow is left out of a mapping of
+    counters. What is no counter is told as it is afterwards, the log as its new lines.
+    """
+    grown: dict[str, object] = {}
+    for key, now in after.items():
+        then = before.get(key)
+        if isinstance(now, int) and isinstance(then, int):
+            grown[key] = now - then
+        elif isinstance(now, dict) and isinstance(then, dict):
+            grown[key] = {
+                name: count - then.get(name, 0)
+                for name, count in now.items()
+                if count != then.get(name, 0)
+            }
+        elif key == "logs" and isinstance(now, list) and isinstance(then, list):
+            grown[key] = now[len(then) :]
+        else:
+            grown[key] = now
+    return grown

@@ -1,5 +1,112 @@
-"""The pytest plugin: hooks, options, the marker and the fixtures.
+"""The pytest plugin: hooks, the marker and the fixtures.
 
 Importing it is light, because every pytest run of every project that has it
 installed pays for it: gRPC, YAML and pydantic come when something first needs them.
+No fixture here asks for another one, so a project may override any of them.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from collector_harness.errors import HarnessError
+from collector_harness.pytest_meshes import Meshes, TopologyFactory, definition_of
+from collector_harness.pytest_options import HarnessOptions, add_options, read_options
+from collector_harness.scenario_items import SUFFIX, ScenarioFile
+
+if TYPE_CHECKING:
+    from collector_harness.blocking import BlockingMesh, BlockingNode
+
+__all__ = ["TopologyFactory", "collector", "topology", "topology_factory"]
+
+ONE_COLLECTOR = """
+nodes:
+  collector: {namespaces: [default], probe: [default]}
+"""
+
+_options = pytest.StashKey[HarnessOptions]()
+_meshes = pytest.StashKey[Meshes]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declares `--collector-*` and `collector_*`."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads the options and declares the marker."""
+    config.stash[_options] = read_options(config)
+    config.addinivalue_line(
+        "markers",
+        "topology(definition): the mesh that the fixture `topology` brings up: YAML text, a path, "
+        "a mapping or a Topology",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Tells what is needed to run the same again."""
+    options = config.stash[_options]
+    return f"collector-harness: target {options.target}, seed {options.seed}"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """Collects `*.scenario.yaml` files."""
+    if not file_path.name.endswith(SUFFIX) or not parent.config.stash[_options].scenarios:
+        return None
+    meshes = _meshes_of(parent.config)
+    return ScenarioFile.from_parent(parent, path=file_path, run_case=meshes.run_case)
+
+
+@pytest.fixture
+def topology_factory(request: pytest.FixtureRequest) -> TopologyFactory:
+    """Lends running meshes by their definitions; see `TopologyFactory`."""
+    return _factory(request)
+
+
+@pytest.fixture
+def topology(request: pytest.FixtureRequest) -> Iterator[BlockingMesh]:
+    """The running mesh that the marker `topology` describes."""
+    marker = request.node.get_closest_marker("topology")
+    if marker is None:
+        pytest.fail(
+            "the fixture 'topology' needs the marker that describes it, such as:\n"
+            '    @pytest.mark.topology("nodes: {west: {namespaces: [users]}}")',
+            pytrace=False,
+        )
+    try:
+        factory = _factory(request)
+        lent = factory(definition_of(marker.args, marker.kwargs))
+        mesh = lent.__enter__()
+    except HarnessError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield mesh
+    lent.__exit__(None, None, None)
+
+
+@pytest.fixture
+def collector(request: pytest.FixtureRequest) -> Iterator[BlockingNode]:
+    """One running collector, with the probe service in the namespace `default`."""
+    try:
+        lent = _factory(request)(ONE_COLLECTOR)
+        mesh = lent.__enter__()
+    except HarnessError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield mesh["collector"]
+    lent.__exit__(None, None, None)
+
+
+def _factory(request: pytest.FixtureRequest) -> TopologyFactory:
+    return TopologyFactory(_meshes_of(request.config), request.path.parent)
+
+
+def _meshes_of(config: pytest.Config) -> Meshes:
+    """Returns the meshes of this process, which are stopped when pytest ends, however it ends."""
+    meshes = config.stash.get(_meshes, None)
+    if meshes is None:
+        meshes = config.stash[_meshes] = Meshes(config.stash[_options])
+        config.add_cleanup(meshes.close)
+    return meshes

@@ -1,0 +1,105 @@
+"""The plugin's options: declared here, and read once into a value.
+
+Importing this imports nothing heavy. A bad option ends pytest with `pytest.UsageError`,
+before anything is collected.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from collector_harness.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collector_harness.targets import Target
+
+__all__ = ["HarnessOptions", "add_options", "read_options"]
+
+_REFERENCE = "reference"
+_LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HarnessOptions:
+    """What the user asked the plugin for."""
+
+    target: str
+    """The collector under test, as the user named it."""
+    seed: int
+    """From which every random choice of the run comes; the same in every worker."""
+    scenarios: bool
+    """Whether `*.scenario.yaml` files are collected."""
+
+    def parse_target(self) -> Target:
+        """Returns the target as a value; raises `InvalidInput` saying what it should be."""
+        from collector_harness.targets import parse_target
+
+        return parse_target(self.target)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declares the options and the settings of the configuration file that stand in for them."""
+    group = parser.getgroup("collector-harness", "meshes of collectors")
+    group.addoption(
+        "--collector-target",
+        metavar="TARGET",
+        default=None,
+        help="the collector under test: reference (the default), exec:COMMAND, attach:HOST:PORT "
+        "or python:MODULE:FACTORY; nodes with handlers of their own stay reference collectors",
+    )
+    group.addoption(
+        "--collector-seed",
+        metavar="N",
+        default=None,
+        help="the seed of every random choice; a fresh one is chosen and shown otherwise",
+    )
+    parser.addini(
+        "collector_target", "the collector under test, as --collector-target", default=_REFERENCE
+    )
+    parser.addini("collector_seed", "the seed, as --collector-seed", default="")
+    parser.addini(
+        "collector_scenarios",
+        "whether files *.scenario.yaml are collected",
+        type="bool",
+        default=True,
+    )
+
+
+def read_options(config: pytest.Config) -> HarnessOptions:
+    """Returns what the command line says, or else the configuration file, or else the defaults.
+
+    A seed that nobody gave is chosen and put into `config.option`, from where pytest-xdist
+    hands it to its workers. Raises `pytest.UsageError` with a remedy.
+    """
+    seed = _seed(config)
+    config.option.collector_seed = str(seed)
+    target = config.getoption("--collector-target")
+    options = HarnessOptions(
+        target=config.getini("collector_target") if target is None else target,
+        seed=seed,
+        scenarios=config.getini("collector_scenarios"),
+    )
+    if options.target != _REFERENCE:
+        try:
+            options.parse_target()
+        except InvalidInput as error:
+            named = "collector_target" if target is None else "--collector-target"
+            raise pytest.UsageError(f"{named}: {error}") from error
+    return options
+
+
+def _seed(config: pytest.Config) -> int:
+    given = config.getoption("--collector-seed")
+    text = given if given is not None else config.getini("collector_seed")
+    if not text:
+        return random.SystemRandom().randint(0, _LARGEST_SEED)
+    if not (text.isascii() and text.isdigit() and int(text) <= _LARGEST_SEED):
+        named = "collector_seed" if given is None else "--collector-seed"
+        raise pytest.UsageError(
+            f"{named}: '{text}' is not a seed\nhint: a number from 0 to {_LARGEST_SEED}"
+        )
+    return int(text)

@@ -221,7 +221,18 @@ class Collector:
 
     async def kill(self) -> None:
         """Stops at once: calls in flight are cancelled."""
+        await self.disconnect()
         await self._shut(None)
+
+    async def disconnect(self) -> None:
+        """Closes every connection that it made, its own loopback's too; it cannot route any more.
+
+        Collectors of one process that all do this before they stop are spared a line of gRPC's
+        on standard error for each connection that a stopping server cuts.
+        """
+        if self._watching is not None:
+            self._watching.cancel()
+        await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
 
     async def _shut(self, seconds: float | None) -> None:
         self._stopped = True

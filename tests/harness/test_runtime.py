@@ -11,6 +11,7 @@ import sys
 import threading
 
 import pytest
+
 from collector_harness.errors import InternalFault
 from collector_harness.runtime import Runtime
 

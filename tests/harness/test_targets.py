@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from collector_harness.errors import InvalidInput
 from collector_harness.targets import (
     AttachTarget,

@@ -21,7 +21,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
 from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.encoding import to_any

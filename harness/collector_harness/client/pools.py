@@ -111,7 +111,7 @@ def known_types() -> TypePool:
     for file in contract.file:
         pool.add(file)
     # Imported here, so that values can be encoded without gRPC.
-    from grpc_health.v1 import health_pb2
+    from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
     pool.add(_copy_of(health_pb2.DESCRIPTOR))
     pool.add(_port_service())

@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 from google.protobuf.message import DecodeError
-from grpc_reflection.v1alpha.reflection_pb2 import (
+from grpc_reflection.v1alpha.reflection_pb2 import (  # type: ignore[import-untyped]
     ServerReflectionRequest,
     ServerReflectionResponse,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -60,6 +59,9 @@ class RunningNode(Protocol):
     def alive(self) -> bool:
         """Whether it runs, paused or not."""
 
+    async def open(self) -> None:
+        """Makes its address known, where that comes before the start."""
+
     async def start(self, launch: Launch) -> None:
         """Starts it, and returns when it says that it is ready.
 
@@ -75,6 +77,11 @@ class RunningNode(Protocol):
     async def resume(self) -> None:
         """Lets it go on after `pause`."""
 
+    async def end(self, grace: timedelta | None = None) -> object:
+        """Ends it gracefully; its address stays its own for another start. None for the
+        launcher's own grace.
+        """
+
     async def stop(self, grace: timedelta | None) -> None:
         """Ends it for good and frees all that it held; None for the launcher's own grace."""
 
@@ -83,8 +90,3 @@ class RunningNode(Protocol):
 
     def log_tail(self, count: int = 20) -> str:
         """The last lines that it wrote, escaped for a terminal."""
-
-
-def shown_names(names: Sequence[str]) -> str:
-    """Returns names for a message, such as `'a', 'b'`."""
-    return ", ".join(f"'{name}'" for name in names)

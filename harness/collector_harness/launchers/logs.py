@@ -9,7 +9,9 @@ from __future__ import annotations
 import unicodedata
 from collections import deque
 
-__all__ = ["LINE_LIMIT", "LogBuffer", "sanitised"]
+__all__ = ["LINE_LIMIT", "LineSplitter", "LogBuffer", "sanitised"]
+
+_TAIL_WIDTH = 400
 
 LINE_LIMIT = 4096
 """Bytes of one line that are kept; the rest of the line becomes further lines."""
@@ -52,8 +54,11 @@ class LogBuffer:
         return "\n".join(lines)
 
     def tail(self, count: int = 20) -> str:
-        """Returns the last `count` lines, escaped for a terminal."""
-        return "\n".join(_shown(line) for line in list(self._lines)[-count:])
+        """Returns the last `count` lines, escaped for a terminal, the long ones cut."""
+        return "\n".join(
+            line if len(line) <= _TAIL_WIDTH else f"{line[:_TAIL_WIDTH]}…"
+            for line in map(_shown, list(self._lines)[-count:])
+        )
 
 
 class LineSplitter:

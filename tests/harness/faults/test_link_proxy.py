@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+
 from collector_harness.faults.link_proxy import LinkProxy
 from collector_harness.runtime import Runtime
 
@@ -55,7 +56,7 @@ async def listen(serve: Serve, proxy: LinkProxy) -> asyncio.Server:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.005)
 
 

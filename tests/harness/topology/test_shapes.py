@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from collector_harness.errors import InvalidInput
-from collector_harness.topology import shapes
-from collector_harness.topology.values import Topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector_harness.errors import InvalidInput
+from collector_harness.topology import shapes
+from collector_harness.topology.values import Topology
 
 PINNED_LINKS = ["n3 -> n4", "n3 -> n5", "n3 -> n1", "n5 -> n2", "n1 -> n2", "n1 -> n4"]
 PINNED_NAMESPACES = [("a",), ("a", "b"), ("b",), ("a",), ("a",)]

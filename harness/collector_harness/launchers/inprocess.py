@@ -1,0 +1,223 @@
+"""A node in this process: the reference collector, or another one with the same Python API, on
+a real socket of 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem, TargetFailed
+from collector_harness.launchers.base import Launch
+from collector_harness.launchers.implementations import load_attribute
+from collector_harness.launchers.logs import LogBuffer, sanitised
+from collector_harness.targets import PythonTarget
+from collector_reference import Collector, CollectorSettings
+from collector_reference.errors import BindError, CollectorError
+
+__all__ = ["InProcessNode"]
+
+Factory = Callable[[CollectorSettings], object]
+
+_log_of_node: contextvars.ContextVar[LogBuffer] = contextvars.ContextVar("log_of_node")
+"""Set where a node is started, and inherited by every task that it starts: so a record finds
+the node that it belongs to, although all nodes of a process log to the same loggers."""
+
+
+class InProcessNode:
+    """A collector that lives in this process."""
+
+    def __init__(self, name: str, target: PythonTarget | None = None) -> None:
+        self._name = name
+        self._target = target
+        self._address = ""
+        self._collector: Collector | None = None
+        self._log = LogBuffer()
+        _listen_to_logs()
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self._name
+
+    @property
+    def address(self) -> str:
+        """Where it is bound; empty before its first start."""
+        return self._address
+
+    @property
+    def collector(self) -> Collector | None:
+        """The collector while it runs."""
+        return self._collector
+
+    @property
+    def dials(self) -> bool:
+        """False: who launches it calls `connect_to`."""
+        return False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._collector is not None
+
+    @property
+    def failure(self) -> TargetFailed | None:
+        """None: it does not die alone."""
+        return None
+
+    async def open(self) -> None:
+        """Nothing is bound before the start."""
+
+    async def start(self, launch: Launch) -> None:
+        """Makes the collector with its handlers and starts it, on its former address where it
+        had one.
+
+        Raises `InvalidInput` for handlers and factories that cannot be used, `EnvironmentLacks`
+        when its address is taken, `TargetFailed` when it does not start.
+        """
+        _log_of_node.set(self._log)
+        node = launch.node
+        collector = await self._made(
+            CollectorSettings(
+                collector_id=node.name,
+                listen=self._address or "127.0.0.1:0",
+                namespaces=node.namespaces,
+                probe=node.probe,
+                validation=node.validation,
+                registry_address=launch.registry_address,
+            )
+        )
+        for served in node.serves:
+            what = f"the handlers of namespace '{served.namespace}' on node '{node.name}'"
+            implementation = served.implementation
+            if isinstance(implementation, str):
+                implementation = load_attribute(implementation, what=what)
+            try:
+                collector.add_implementation(served.namespace, implementation)
+            except Exception as error:
+                raise InvalidInput(
+                    Problem(message=f"{what} cannot be used: {type(error).__name__}: {error}")
+                ) from error
+        try:
+            await collector.start()
+        except BindError as error:
+            raise EnvironmentLacks(
+                f"node '{node.name}' cannot listen: {error}; end what uses the port, "
+                "or use port 0 for a free one"
+            ) from error
+        except CollectorError as error:
+            raise self._not_started(str(error)) from error
+        self._collector = collector
+        self._address = collector.address
+
+    async def kill(self) -> None:
+        """Closes its sockets at once; calls in flight fail."""
+        collector, self._collector = self._collector, None
+        if collector is not None:
+            await collector.kill()
+
+    async def pause(self) -> None:
+        """Raises `InvalidInput`: what shares the harness's process cannot be stopped alone."""
+        raise _not_here(self._name, "paused")
+
+    async def resume(self) -> None:
+        """Raises `InvalidInput`, as `pause` does."""
+        raise _not_here(self._name, "resumed")
+
+    async def end(self, grace: timedelta | None = None) -> None:
+        """Stops it gracefully, at once without a grace; its address stays its own."""
+        collector, self._collector = self._collector, None
+        if collector is None:
+            return
+        if grace is None:
+            await collector.kill()
+        else:
+            await collector.stop(grace)
+
+    async def stop(self, grace: timedelta | None) -> None:
+        """Stops it for good, at once without a grace."""
+        await self.end(grace)
+
+    def logs(self) -> str:
+        """What it logged, escaped for a terminal."""
+        return self._log.text()
+
+    def log_tail(self, count: int = 20) -> str:
+        """The last lines that it logged, escaped for a terminal."""
+        return self._log.tail(count)
+
+    async def _made(self, settings: CollectorSettings) -> Collector:
+        if self._target is None:
+            return Collector(settings)
+        what = f"the target of node '{self._name}'"
+        factory = load_attribute(f"{self._target.module}:{self._target.factory}", what=what)
+        if not callable(factory):
+            raise InvalidInput(Problem(message=f"{what} is no factory: it cannot be called"))
+        try:
+            made = cast(Factory, factory)(settings)
+            if inspect.isawaitable(made):
+                made = await made
+        except Exception as error:
+            raise self._not_started(
+                f"its factory raised {type(error).__name__}: {error}"
+            ) from error
+        lacks = [
+            name
+            for name in (
+                "start",
+                "stop",
+                "kill",
+                "disconnect",
+                "connect_to",
+                "connections",
+                "address",
+            )
+            if not hasattr(made, name)
+        ]
+        if lacks:
+            raise InvalidInput(
+                Problem(
+                    message=f"{what} made a {type(made).__name__}, which lacks {', '.join(lacks)}",
+                    hint="a factory returns a collector_reference.Collector, or something like it",
+                )
+            )
+        return cast(Collector, made)
+
+    def _not_started(self, reason: str) -> TargetFailed:
+        return TargetFailed(
+            f"node '{self._name}' did not start: {sanitised(reason)}",
+            node=self._name,
+            log_tail=self.log_tail(),
+        )
+
+
+class _NodeLogs(logging.Handler):
+    """Hands each record to the log of the node in whose task it was made."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = _log_of_node.get(None)
+        if log is not None:
+            for line in self.format(record).splitlines():
+                log.add(line.encode("utf-8", "surrogatepass"))
+
+
+_node_logs = _NodeLogs()
+_node_logs.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+
+def _listen_to_logs() -> None:
+    # addHandler leaves out one that is there already.
+    logging.getLogger("collector_reference").addHandler(_node_logs)
+
+
+def _not_here(name: str, what: str) -> InvalidInput:
+    return InvalidInput(
+        Problem(
+            message=f"node '{name}' cannot be {what}: it shares the harness's process",
+            hint="make it a process: collector: 'exec:{executable} -m collector_reference'",
+        )
+    )

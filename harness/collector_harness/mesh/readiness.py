@@ -1,0 +1,55 @@
+"""Waiting until a node answers: by its health service, asked over the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from collector_harness.client import NodeClient, Reply
+from collector_harness.errors import TargetFailed
+from collector_harness.launchers.base import RunningNode
+
+__all__ = ["pauses", "until_healthy"]
+
+_FIRST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.1
+
+
+async def pauses(limit: timedelta) -> AsyncIterator[None]:
+    """Yields at once, then after growing pauses, until the limit is over."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit.total_seconds()
+    pause = _FIRST_PAUSE
+    yield
+    while (left := end - loop.time()) > 0:
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 2, _LONGEST_PAUSE)
+        yield
+
+
+async def until_healthy(node: RunningNode, client: NodeClient, *, limit: timedelta) -> None:
+    """Returns once the node's health is SERVING, or it says that it has no health service.
+
+    Raises `TargetFailed` when it dies, or is neither within the limit.
+    """
+    reply: Reply | None = None
+    async for _ in pauses(limit):
+        if node.failure is not None:
+            raise node.failure
+        reply = await client.health(timeout=limit.total_seconds())
+        if reply.status == "UNIMPLEMENTED":
+            return
+        if reply.ok and reply.output == {"status": "SERVING"}:
+            return
+    if node.failure is not None:
+        raise node.failure
+    answer = "nothing"
+    if reply is not None:
+        answer = str(reply.output) if reply.ok else f"{reply.status} {reply.message}"
+    raise TargetFailed(
+        f"node '{node.name}' at {node.address} is not healthy after "
+        f"{limit.total_seconds():g} s; its health service answers: {answer}",
+        node=node.name,
+        log_tail=node.log_tail(),
+    )

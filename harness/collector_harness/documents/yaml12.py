@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.error import MarkedYAMLError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 from yaml.reader import ReaderError
 
 from collector_harness.errors import InvalidInput, Position, Problem
@@ -78,10 +78,10 @@ class _Composer(CParser):
         super().__init__(text)
         self._depth = 0
 
-    def resolve(self, kind: object, value: object, implicit: object) -> object:
+    def resolve(self, _kind: object, _value: object, implicit: object) -> object:
         return implicit
 
-    def descend_resolver(self, parent: Node | None, index: object) -> None:
+    def descend_resolver(self, parent: Node | None, _index: object) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH and parent is not None:
             raise _TooDeep(parent)
@@ -140,8 +140,7 @@ class _Builder:
         self._left = MAX_VALUES
 
     def build(self, node: Node, depth: int) -> object:
-        kind = type(node)
-        if kind is ScalarNode:
+        if isinstance(node, ScalarNode):
             return self._scalar(node)
         if depth > MAX_DEPTH:  # only an alias inside its own anchor gets this far
             raise InvalidInput(_too_deep(node, self._locate))
@@ -155,11 +154,12 @@ class _Builder:
                     hint="use fewer aliases of aliases",
                 )
             )
-        if node.tag is not True:
-            self._check_tag(node, "map" if kind is MappingNode else "seq")
-        if kind is SequenceNode:
-            return [self.build(item, depth + 1) for item in node.value]
-        return self._mapping(node, depth + 1)
+        written: object = node.tag
+        if written is not True:
+            self._check_tag(node, "map" if isinstance(node, MappingNode) else "seq")
+        if isinstance(node, MappingNode):
+            return self._mapping(node, depth + 1)
+        return [self.build(item, depth + 1) for item in node.value]
 
     def _mapping(self, node: MappingNode, depth: int) -> dict[str, object]:
         pairs: dict[str, object] = {}
@@ -170,7 +170,7 @@ class _Builder:
                 continue
             if key in pairs:
                 self._duplicate(node, key, key_node)
-            elif key == "<<" and key_node.tag == _PLAIN:
+            elif key == "<<":
                 self._merge_key(key_node)
             # The first of two stands, but the second is still looked through for problems.
             value = self.build(value_node, depth)
@@ -179,12 +179,12 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode) -> object:
         text: str = node.value
-        tag = node.tag
+        tag: object = node.tag
         if tag == _PLAIN:
             if text and text[0] in _NUMERIC_STARTS:
                 return self._number(node, text)
             return _CONSTANTS.get(text, text)
-        if type(tag) is tuple or tag in _TEXT_TAGS:
+        if isinstance(tag, tuple) or tag in _TEXT_TAGS:
             return text
         if tag in _PLAIN_TAGS:
             value = self._number(node, text) if text[:1] in _NUMERIC_STARTS else text
@@ -235,6 +235,9 @@ class _Builder:
         )
 
     def _merge_key(self, node: Node) -> None:
+        written: object = node.tag
+        if written != _PLAIN:
+            return
         self._problem(
             node,
             "merge keys ('<<') are not part of YAML 1.2",

@@ -6,7 +6,7 @@ step), so neither the order of cases nor what runs beside them changes it.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import functools
 import zlib
@@ -94,7 +94,7 @@ def _as_json(value: object) -> object:
         return value
     if isinstance(value, decimal.Decimal):
         return float(value)
-    if isinstance(value, datetime.date | datetime.time):
+    if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, dict):
         return {str(key): _as_json(item) for key, item in value.items()}

@@ -166,7 +166,7 @@ def _base64(argument: object, actual: object, path: str) -> Found:
     yield from _scalar(decode_base64(argument), actual, path)
 
 
-def _any(argument: object, actual: object, path: str) -> Found:
+def _any(_argument: object, actual: object, path: str) -> Found:
     if actual is ABSENT:
         yield _mismatch(path, "anything", actual)
 

@@ -9,16 +9,33 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from collector_harness.documents import did_you_mean
 from collector_harness.scenario.matching import MATCHERS
 
-__all__ = ["STATUSES", "Finding", "expectation_faults", "payload_faults", "status_faults"]
+__all__ = [
+    "STATUSES",
+    "Finding",
+    "Location",
+    "expectation_faults",
+    "payload_faults",
+    "status_faults",
+]
 
 Location = tuple[str | int, ...]
-Finding = tuple[Location, str, str | None]
-"""Where, what is wrong, and what to do."""
+
+
+class Finding(NamedTuple):
+    """Something wrong in a document."""
+
+    place: Location
+    message: str
+    hint: str | None = None
+    """What to do."""
+    key: bool = False
+    """Whether the key at `place` is meant, and not its value."""
+
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "bytes", "list", "mapping")
 """The names that `$type` knows."""
@@ -76,18 +93,20 @@ def _operator_faults(
 ) -> Iterator[Finding]:
     here = (*place, key)
     if not is_operator(key):
-        yield (
+        yield Finding(
             here,
             f"the key '{key}' stands beside the matcher '{operators[0]}'",
             "a mapping holds either matchers or keys; join the two with $all_of",
+            key=True,
         )
     elif key not in MATCHERS:
         hint = did_you_mean(key, MATCHERS, what="the matchers are")
-        yield here, f"unknown matcher '{key}'", f"{hint}; a literal key is written '${key}'"
+        told = f"{hint}; a literal key is written '${key}'"
+        yield Finding(here, f"unknown matcher '{key}'", told, key=True)
     else:
         fault = _argument_fault(key, argument)
         if fault is not None:
-            yield (here, *fault)
+            yield Finding(here, *fault)
         elif key in _HOLDS_LIST or key in _HOLDS_EXPECTATION:
             yield from expectation_faults(argument, here)
 
@@ -148,10 +167,10 @@ def payload_faults(value: object, place: Location) -> Iterator[Finding]:
             elif key == "$base64" and len(value) == 1:
                 fault = None if "${" in str(item) else _base64_fault(item)
                 if fault is not None:
-                    yield (here, *fault)
+                    yield Finding(here, *fault)
             else:
                 hint = f"a literal key is written '${key}'; only {{$base64: ...}} is special here"
-                yield here, f"'{key}' means nothing in a payload", hint
+                yield Finding(here, f"'{key}' means nothing in a payload", hint, key=True)
 
 
 def status_faults(expected: object, place: Location) -> Iterator[Finding]:
@@ -159,7 +178,7 @@ def status_faults(expected: object, place: Location) -> Iterator[Finding]:
     if isinstance(expected, str):
         if "${" not in expected and expected not in STATUSES:
             hint = did_you_mean(expected, STATUSES, what="the statuses are")
-            yield place, f"there is no status '{expected}'", hint
+            yield Finding(place, f"there is no status '{expected}'", hint)
     elif isinstance(expected, list):
         for index, item in enumerate(expected):
             yield from status_faults(item, (*place, index))
@@ -168,4 +187,5 @@ def status_faults(expected: object, place: Location) -> Iterator[Finding]:
             if key in expected:
                 yield from status_faults(expected[key], (*place, key))
     elif not isinstance(expected, dict):
-        yield place, "a status is a name", "write for example NOT_FOUND, or match `code`"
+        hint = "write for example NOT_FOUND, or match `code`"
+        yield Finding(place, "a status is a name", hint)

@@ -7,7 +7,8 @@ and nothing in it can steer a terminal.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = ["MAX_SHOWN", "render"]
 
@@ -40,14 +41,14 @@ def _render(value: object, parts: list[str], left: int, depth: int) -> int:
 
 
 def _collection(
-    items: object, ends: str, count: int, parts: list[str], left: int, depth: int
+    items: Iterable[Any], ends: str, count: int, parts: list[str], left: int, depth: int
 ) -> int:
     if depth >= _MAX_DEPTH and count:
         parts.append(f"{ends[0]}…{ends[1]}")
         return left - 3
     parts.append(ends[0])
     left -= 2
-    for index, item in enumerate(items):  # type: ignore[call-overload]
+    for index, item in enumerate(items):
         if left < 0:
             return left
         if index:

@@ -38,7 +38,7 @@ EXECUTABLE_ACTIONS = frozenset(
 )
 """The actions that have an engine."""
 
-EXECUTABLE_MODIFIERS = frozenset({"eventually", "never", "parallel", "when"})
+EXECUTABLE_MODIFIERS = frozenset({"eventually", "foreach", "never", "parallel", "repeat", "when"})
 """The modifiers that have one."""
 
 EXECUTABLE_KEYS = frozenset(
@@ -53,7 +53,9 @@ EXECUTABLE_KEYS = frozenset(
         "defaults",
         "topology",
         "cases",
+        "before",
         "steps",
+        "after",
     }
 )
 """The top-level keys that have one."""
@@ -63,7 +65,7 @@ _LATER_ANSWERS: Mapping[str, frozenset[str]] = {
     "observe": frozenset({"logs", "metrics"}),
     "measure": frozenset({"logs", "metrics"}),
 }
-_LATER_OF_CALLS = frozenset({"route"})
+_LATER_OF_CALLS: frozenset[str] = frozenset()
 _LATER_OF_PARALLEL = frozenset({"delivery"})
 _LATER_OF_NODES = ("address", "tls", "token", "store", "protos", "logs")
 _LATER = "is part of the language, but not yet executable in this version"
@@ -103,7 +105,9 @@ def _of_topology(topology: object) -> Iterator[Found]:
     if not isinstance(topology, dict):
         return
     nodes = topology.get("nodes")
-    specs = [(("topology", "defaults"), topology.get("defaults"))]
+    specs: list[tuple[tuple[str, ...], object]] = [
+        (("topology", "defaults"), topology.get("defaults"))
+    ]
     if isinstance(nodes, dict):
         specs += [(("topology", "nodes", name), node) for name, node in nodes.items()]
     for place, node in specs:

@@ -72,7 +72,7 @@ def _variable(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("the value of an environment variable is text\nput it in quotes")
+        raise ValueError("the value of an environment variable is text\nput it in quotes")  # noqa: TRY004 - pydantic collects it
     return str(value)
 
 

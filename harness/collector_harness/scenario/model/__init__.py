@@ -5,6 +5,21 @@ Everything in the grammar is here, also what no engine executes yet (see
 """
 
 from collector_harness.scenario.model.answers import AGGREGATE, ANSWERS
+from collector_harness.scenario.model.base import AnsweringStep, StepBase
+from collector_harness.scenario.model.calls import (
+    CallStep,
+    Connection,
+    ConnectStep,
+    DispatchStep,
+    ListStep,
+    LookupStep,
+    ObserveStep,
+    RegisterStep,
+    Registration,
+    RpcStep,
+    ServeStep,
+    ValidateStep,
+)
 from collector_harness.scenario.model.faults import Fault
 from collector_harness.scenario.model.file import (
     Defaults,
@@ -18,34 +33,22 @@ from collector_harness.scenario.model.file import (
 from collector_harness.scenario.model.modifiers import Eventually, Never
 from collector_harness.scenario.model.steps import (
     ACTIONS,
-    AnsweringStep,
     BlockStep,
-    CallStep,
     CheckStep,
-    Connection,
-    ConnectStep,
-    DispatchStep,
     FaultStep,
+    MeasureStep,
+    Step,
+    Steps,
+    TogetherStep,
+    UseStep,
+    actions_in,
+)
+from collector_harness.scenario.model.systems import (
     HttpRequest,
     HttpStep,
     Line,
-    ListStep,
-    LookupStep,
-    MeasureStep,
-    ObserveStep,
-    RegisterStep,
-    Registration,
-    RpcStep,
-    ServeStep,
     SqlStep,
-    Step,
-    StepBase,
-    Steps,
     StreamStep,
-    TogetherStep,
-    UseStep,
-    ValidateStep,
-    actions_in,
 )
 from collector_harness.scenario.model.terms import MethodName, ServiceName
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, Strict, StringConstraints
 
 from collector_harness.documents.validation import StrictModel
-from collector_harness.scenario.model.steps import Metadata, Steps
+from collector_harness.scenario.model.base import Metadata
+from collector_harness.scenario.model.steps import Steps
 from collector_harness.scenario.model.terms import Duration, Text
 from collector_harness.topology.grammar import Environment, TopologySpec
 

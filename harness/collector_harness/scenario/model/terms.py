@@ -58,7 +58,7 @@ def parse_duration(value: object) -> timedelta:
 def parse_count(value: object) -> int:
     """Parses a whole number from 1 to 100,000; raises `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected a whole number, not '{value}'")
+        raise ValueError(f"expected a whole number, not '{value}'")  # noqa: TRY004 - pydantic collects it
     if not 1 <= value <= MAX_COUNT:
         raise ValueError(f"{value} is not between 1 and {MAX_COUNT:,}")
     return value
@@ -120,7 +120,7 @@ def _text(value: object) -> str:
             else "a list"
         )
         quotes = "\nput it in quotes" if isinstance(value, bool | int | float) else ""
-        raise ValueError(f"expected text, not {shown}{quotes}")
+        raise ValueError(f"expected text, not {shown}{quotes}")  # noqa: TRY004 - pydantic collects it
     if "${" in value:
         parse_template(value)
     return value

@@ -1,0 +1,159 @@
+"""Steps that ask a collector something: one class for each action."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
+
+from collector_harness.documents.validation import StrictModel
+from collector_harness.scenario.model.answers import CALL, OBSERVATION, answer_schema
+from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata, Texts
+from collector_harness.scenario.model.modifiers import Payload
+from collector_harness.scenario.model.terms import (
+    Duration,
+    MethodTerm,
+    RpcName,
+    ServiceTerm,
+    Text,
+)
+
+__all__ = [
+    "CallStep",
+    "ConnectStep",
+    "Connection",
+    "DispatchStep",
+    "ListStep",
+    "LookupStep",
+    "Observation",
+    "ObserveStep",
+    "RegisterStep",
+    "Registration",
+    "RpcStep",
+    "ServeStep",
+    "ValidateStep",
+]
+
+CallExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(CALL, aggregate=True))]
+Observation = Annotated[Expectation, WithJsonSchema(answer_schema(OBSERVATION))]
+
+
+class RpcStep(AnsweringStep):
+    """A step that makes one call to one node."""
+
+    via: Text | None = Field(
+        default=None, description="The node to call; not needed where there is only one."
+    )
+    metadata: Metadata | None = Field(default=None, description="Metadata to send.")
+    deadline: Duration | None = Field(
+        default=None, description="The deadline of the call. 5s by default."
+    )
+    expect: CallExpectation | None = Field(default=None, description="What the answer must be.")
+
+
+class DispatchStep(RpcStep):
+    """Ask a node to route a call."""
+
+    action: ClassVar[str] = "dispatch"
+    method: MethodTerm = Field(alias="dispatch", description="The method to dispatch to.")
+    input: Payload = Field(default=None, description="The payload.")
+    target: Text | None = Field(
+        default=None, description="The collector that must execute the call; automatic without."
+    )
+    hints: dict[str, Text] | None = Field(default=None, description="Routing hints.")
+
+
+class ServeStep(RpcStep):
+    """Ask a node to execute a call itself."""
+
+    action: ClassVar[str] = "serve"
+    method: MethodTerm = Field(alias="serve", description="The method to execute.")
+    input: Payload = Field(default=None, description="The payload.")
+    context: dict[str, Text] | None = Field(default=None, description="The execution context.")
+
+
+class Connection(StrictModel):
+    """The peer that asks for a connection."""
+
+    node: Text | None = Field(
+        default=None, description="A node: its id, address and namespaces are the defaults."
+    )
+    collector_id: Text | None = Field(default=None, description="The id that the request carries.")
+    address: Text | None = Field(default=None, description="The address that it carries.")
+    namespaces: Texts | None = Field(default=None, description="The namespaces that it carries.")
+
+
+def _connection(value: object) -> object:
+    return {"node": value} if isinstance(value, str) else value
+
+
+class ConnectStep(RpcStep):
+    """Ask a node to connect with a peer."""
+
+    action: ClassVar[str] = "connect"
+    peer: Annotated[
+        Connection, BeforeValidator(_connection, json_schema_input_type=Text | Connection)
+    ] = Field(alias="connect", description="The peer: a node, or what the request carries.")
+
+
+class Registration(StrictModel):
+    """What to put into a registry: a service, or the file of a proto."""
+
+    namespace: Text | None = Field(default=None, description="The namespace; null leaves it unset.")
+    service: Text | None = Field(default=None, description="The name of the service.")
+    methods: Annotated[tuple[Payload, ...], Strict(False)] | None = Field(
+        default=None,
+        description="Its methods: names, or mappings of a MethodDescriptorProto.",
+    )
+    descriptor: dict[str, object] | None = Field(
+        default=None, description="A whole ServiceDescriptorProto, instead of service and methods."
+    )
+    proto: dict[str, object] | None = Field(
+        default=None, description="A FileDescriptorProto: registers a proto, not a service."
+    )
+
+
+class RegisterStep(RpcStep):
+    """Register a service or a proto in the registry of a node."""
+
+    action: ClassVar[str] = "register"
+    record: Registration = Field(alias="register", description="What to register.")
+
+
+class ValidateStep(RpcStep):
+    """Ask the registry of a node whether a method is valid."""
+
+    action: ClassVar[str] = "validate"
+    method: MethodTerm = Field(alias="validate", description="The method to ask about.")
+
+
+class LookupStep(RpcStep):
+    """Look a service up in the registry of a node."""
+
+    action: ClassVar[str] = "lookup"
+    service: ServiceTerm = Field(alias="lookup", description="The service to look up.")
+
+
+class ListStep(RpcStep):
+    """List the services in the registry of a node."""
+
+    action: ClassVar[str] = "list"
+    namespace: Text = Field(alias="list", description='The namespace to list; "" lists all.')
+
+
+class CallStep(RpcStep):
+    """Call any unary RPC by its full name."""
+
+    action: ClassVar[str] = "call"
+    rpc: RpcName = Field(alias="call", description="The RPC, as package.Service/Method.")
+    input: Payload = Field(
+        default=None, description="The request as JSON values, or {$base64: ...} for raw bytes."
+    )
+
+
+class ObserveStep(AnsweringStep):
+    """Look at the counters of a node."""
+
+    action: ClassVar[str] = "observe"
+    node: Text = Field(alias="observe", description="The node to look at.")
+    expect: Observation | None = Field(default=None, description="What the counters must be.")

@@ -9,7 +9,14 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-__all__ = ["ListenAddress", "dialable", "is_loopback", "is_peer_address", "parse_listen"]
+__all__ = [
+    "ListenAddress",
+    "dialable",
+    "is_loopback",
+    "is_peer_address",
+    "parse_listen",
+    "resolved_target",
+]
 
 _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "xds:")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
@@ -60,6 +67,18 @@ def dialable(host: str, port: int) -> str:
     elif _is_ipv6(host) and ipaddress.ip_address(host).is_unspecified:
         host = "::1"
     return _joined(host, port)
+
+
+def resolved_target(address: str) -> str:
+    """Returns the gRPC target for an address; one with an IP literal needs no name resolver."""
+    match = _HOST_PORT.fullmatch(address)
+    if match:
+        try:
+            literal = ipaddress.ip_address(match["host"].strip("[]"))
+        except ValueError:
+            return address
+        return f"ipv{literal.version}:{address}"
+    return address
 
 
 def is_loopback(host: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import grpc.aio
 
+from collector_reference.addresses import resolved_target
+
 __all__ = ["dial"]
 
 # Room for what surrounds a payload on its way back: a request just under the limit must not fail
@@ -14,11 +16,12 @@ _ENVELOPE_BYTES = 64 * 1024
 def dial(address: str, *, max_message_bytes: int) -> grpc.aio.Channel:
     """Returns a channel of its own connection; nothing is sent before it is used."""
     return grpc.aio.insecure_channel(
-        address,
+        resolved_target(address),
         options=(
             # Otherwise the collectors of one process silently share connections.
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.enable_http_proxy", 0),
+            ("grpc.service_config_disable_resolution", 1),
             ("grpc.max_receive_message_length", max_message_bytes + _ENVELOPE_BYTES),
             # gRPC's own reconnecting has the jitter; these keep a restarted peer's absence short.
             ("grpc.initial_reconnect_backoff_ms", 100),

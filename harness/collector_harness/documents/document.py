@@ -33,15 +33,16 @@ class Document:
     text: str = field(repr=False)
     value: object
     """Mappings with text keys, lists, text, numbers, booleans and None."""
-    root: Node = field(repr=False)
-    """The composed nodes, from which positions come."""
+    _nodes: list[Node] = field(default_factory=list, repr=False, init=False)
+    """The root node, once a position was asked for. Kept from the start, the nodes of many
+    documents would cost more than reading those few again in which something is wrong."""
 
     def position(self, location: Location, *, key: bool = False) -> Position:
         """Returns where the value at `location` stands; with `key`, where its key does.
 
         Follows `location` as far as it leads: what is missing is told at its parent.
         """
-        node, key_node = self.root, None
+        node, key_node = self._root(), None
         for step in location:
             found = _step(node, step)
             if found is None:
@@ -52,7 +53,7 @@ class Document:
 
     def has(self, location: Location) -> bool:
         """Tells whether `location` leads to a value."""
-        node = self.root
+        node = self._root()
         for step in location:
             found = _step(node, step)
             if found is None:
@@ -63,6 +64,11 @@ class Document:
     def locate(self, line: int, column: int) -> Position:
         """Returns the position of a line and a column that are counted from 0."""
         return _locate(self.text, self.source, line, column)
+
+    def _root(self) -> Node:
+        if not self._nodes:
+            self._nodes.append(compose(self.text, self.locate))
+        return self._nodes[0]
 
     def _at(self, node: Node) -> Position:
         return self.locate(node.start_mark.line, node.start_mark.column)
@@ -81,7 +87,7 @@ def load(text: str, source: str = "<string>") -> Document:
         return _locate(text, source, line, column)
 
     root = compose(text, locate)
-    return Document(source=source, text=text, value=construct(root, locate), root=root)
+    return Document(source=source, text=text, value=construct(root, locate))
 
 
 def load_file(path: Path, source: str | None = None) -> Document:

@@ -7,13 +7,14 @@ when that command is called; the list of commands is known without.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from collector_harness.commands.options import Flags, debug_option
+from collector_harness.commands.options import Flags, ReaderLeft, debug_option
 
 __all__ = ["COMMANDS", "command_line", "main"]
 
@@ -81,6 +82,13 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"there is no command '{name}'; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # click would end the program by itself, with the code that stands for failures.
+            raise ReaderLeft from error
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's signature
@@ -117,6 +125,9 @@ def main(args: Sequence[str] | None = None) -> int:
     message and a code, and one that nobody foresaw shows its traceback with `--debug`.
     """
     flags = Flags()
+    # gRPC's own remarks on connections that close would run through what is printed. It reads
+    # this once, when it is imported; a user who wants the remarks sets it.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):

@@ -14,6 +14,7 @@ import traceback
 
 import click
 
+from collector_harness.commands.options import ReaderLeft
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput
 from collector_harness.reports.escaping import block, one_line
 from collector_harness.reports.lines import Line, Span, line, problem
@@ -31,12 +32,12 @@ class NothingToRun(HarnessError):
 def end(error: BaseException, *, debug: bool) -> int:
     """Says on standard error what went wrong and returns the exit code; never raises."""
     error = _only_member(error)
+    if isinstance(error, BrokenPipeError | ReaderLeft):
+        return _reader_left()
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        return _reader_left()
     with contextlib.suppress(BrokenPipeError, ValueError):
         if debug:
             traceback.print_exception(error, file=sys.stderr)

@@ -11,6 +11,7 @@ import click
 
 __all__ = [
     "Flags",
+    "ReaderLeft",
     "debug_option",
     "json_option",
     "jsonl_option",
@@ -20,6 +21,10 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ReaderLeft(Exception):
+    """Whoever read standard output has gone, as `head` does once it has enough."""
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ async def _stay_up(topology: Topology, target: Target) -> int:
     mesh = Mesh(topology, target=target)
     try:
         await mesh.start()
-        screen.show(mesh_guide(topology, {node.name: node.address for node in mesh.nodes}))
+        screen.show(mesh_guide(topology, {name: node.address for name, node in mesh.nodes.items()}))
         await asyncio.Event().wait()
     finally:
         await mesh.stop()

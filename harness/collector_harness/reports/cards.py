@@ -35,7 +35,7 @@ class Bounds:
     """Of a line of text that came from elsewhere."""
 
 
-SHORT: Final = Bounds(mismatches=10, answer_lines=16, log_nodes=4, log_lines=6, columns=160)
+SHORT: Final = Bounds(mismatches=10, answer_lines=32, log_nodes=4, log_lines=6, columns=160)
 WHOLE: Final = Bounds(
     mismatches=10_000, answer_lines=20_000, log_nodes=1_000, log_lines=2_000, columns=20_000
 )

@@ -26,7 +26,7 @@ from collector_harness.reports.cards import SHORT, WHOLE, Describe, card, durati
 from collector_harness.reports.escaping import one_line
 from collector_harness.reports.lines import Line, Span, Style, line
 from collector_harness.reports.screen import Screen, open_screen
-from collector_harness.reports.table import Tally, summary, table
+from collector_harness.reports.table import Tally, counted, summary, table
 
 __all__ = ["ConsoleReport", "describe_requirement"]
 
@@ -77,6 +77,7 @@ class ConsoleReport:
         self._running: dict[str, None] = {}
         self._steps: dict[str, list[Line]] = {}
         self._seed: int | None = None
+        self._planned = 0
         self._done = 0
 
     def __call__(self, event: Event) -> None:
@@ -97,9 +98,12 @@ class ConsoleReport:
                 note = one_line(event.message, 10 * TEXT)
                 self._screen.show([line(Span("note: ", "warning"), note)])
             case RunStarted():
-                self._seed = event.seed
+                self._seed, self._planned = event.seed, event.cases
                 target = one_line(event.target, TEXT)
-                what = f"{event.cases} cases of {event.scenarios} scenarios on {target}"
+                what = (
+                    f"{counted(event.cases, 'case')} of {counted(event.scenarios, 'scenario')} "
+                    f"on {target}"
+                )
                 self._screen.show([line(Span(what, "strong"), f", seed {event.seed}")])
                 self._screen.begin(event.cases)
             case RunFinished():
@@ -141,9 +145,8 @@ class ConsoleReport:
             self._screen.show([(), *card(failure, bounds=bounds, describe=self._describe)])
         rows = self._tally.rows()
         shown = table(rows, limit=len(rows) if self._verbose else SHORT_TABLE)
-        self._screen.show([(), *shown, (), summary(event, seed=self._seed)] if shown else [
-            summary(event, seed=self._seed)
-        ])  # fmt: skip
+        last = summary(event, seed=self._seed, planned=self._planned)
+        self._screen.show([(), *shown, (), last] if shown else [last])
 
 
 def _mesh(event: MeshStarted, *, every: bool) -> Line:
@@ -151,11 +154,10 @@ def _mesh(event: MeshStarted, *, every: bool) -> Line:
     shown = nodes if every else nodes[:SHORT_NODES]
     if len(shown) < len(nodes):
         shown.append(f"{len(nodes) - len(shown)} more")
-    links = f"{len(event.links)} link{'' if len(event.links) == 1 else 's'}"
     return line(
         Span("mesh    ", "accent"),
         one_line(", ".join(shown), 10_000 if every else 3 * TEXT),
-        f"; {links}",
+        f"; {counted(len(event.links), 'link')}",
         Span(f"  {duration(event.seconds)}", "faint"),
     )
 

@@ -11,7 +11,7 @@ from collector_harness.reports.cards import duration
 from collector_harness.reports.escaping import one_line, width
 from collector_harness.reports.lines import Line, Span, line
 
-__all__ = ["Row", "Tally", "summary", "table"]
+__all__ = ["Row", "Tally", "counted", "summary", "table"]
 
 TITLE_COLUMNS = 72
 
@@ -85,19 +85,19 @@ def table(rows: Sequence[Row], *, limit: int) -> tuple[Line, ...]:
     if rest:
         failed = sum(row.failed > 0 for row in rows) - sum(row.failed > 0 for row in shown)
         ended = f"{failed} of them with failures" if failed else "all passed"
-        lines.append(line(Span(f"… {_count(rest, 'more scenario')}, {ended}", "faint")))
+        lines.append(line(Span(f"… {counted(rest, 'more scenario')}, {ended}", "faint")))
     return tuple(lines)
 
 
-def summary(finished: RunFinished, *, seed: int | None) -> Line:
-    """Returns the last line of a run."""
+def summary(finished: RunFinished, *, seed: int | None, planned: int = 0) -> Line:
+    """Returns the last line of a run; `planned` is how many cases there were to run."""
     totals = finished.totals
     good = finished.exit_code == 0
     counts = (
-        f"{_count(totals.scenarios, 'scenario')}, {_count(totals.cases, 'case')}: "
+        f"{counted(totals.scenarios, 'scenario')}, {counted(totals.cases, 'case')}: "
         f"{totals.passed} passed, {totals.failed} failed"
     )
-    missing = totals.cases - totals.passed - totals.failed
+    missing = planned - totals.cases
     if missing > 0:
         counts += f", {missing} not run"
     pieces = [Span(counts, "good" if good else "bad"), Span(f" in {duration(finished.seconds)}")]
@@ -115,5 +115,6 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(padded)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Returns such as `1 case` and `2 cases`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

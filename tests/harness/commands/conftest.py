@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,22 +45,39 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
+class Background(Protocol):
+    def __call__(self, *words: str) -> subprocess.Popen[str]: ...
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+def background(tmp_path: Path) -> Iterator[Background]:
+    """Starts `collector-harness` beside the test; what still runs at its end is killed.
+
+    Standard error goes to the file `log` in the test's folder.
+    """
+    with contextlib.ExitStack() as started:
+
+        def start(*words: str) -> subprocess.Popen[str]:
+            log = started.enter_context((tmp_path / "log").open("a"))
+            process = subprocess.Popen(
+                [sys.executable, "-m", "collector_harness", *words],
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            started.enter_context(process)
+            started.callback(process.kill)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def served(background: Background, tmp_path: Path) -> str:
     """The address of a collector `west` that serves the probe in the namespace `demo`."""
-    words = ["serve", "--id", "west", "--namespaces", "demo", "--probe", "demo"]
-    with (tmp_path / "west.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "collector_harness", *words],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line, (tmp_path / "west.log").read_text()
-            yield line.split()[-1]
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=60)
+    process = background("serve", "--id", "west", "--namespaces", "demo", "--probe", "demo")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, (tmp_path / "log").read_text()
+    return line.split()[-1]

@@ -36,7 +36,7 @@ def test_a_status_other_than_ok_is_a_failure(run: Run, served: str) -> None:
     ended = run("call", served, DISPATCH, who_am_i(namespace="nowhere"))
     assert ended.returncode == 1
     assert ended.stderr.startswith("NOT_FOUND (http-like)")
-    assert json.loads(ended.stdout)["status"]["code"] == "HTTP_NOT_FOUND"
+    assert json.loads(ended.stdout)["status"]["code"] == 404
 
 
 def test_a_call_needs_no_request_where_the_method_needs_none(run: Run, served: str) -> None:

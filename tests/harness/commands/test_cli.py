@@ -177,18 +177,17 @@ def test_debug_shows_the_traceback_wherever_it_stands(
 
 
 def test_a_reader_that_leaves_early_gets_no_complaint() -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "collector_harness", "explain"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(timeout=60) == 130
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 130
 
 
 def test_a_terminal_that_lacks_a_character_gets_its_escape(run: Run) -> None:

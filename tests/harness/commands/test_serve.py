@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from collector_harness.commands.serve import FLAGS, environment_with
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Background = Callable[..., subprocess.Popen[str]]
 
 
 def test_a_flag_beats_its_variable() -> None:
@@ -52,34 +51,20 @@ def test_a_setting_that_cannot_be_used_is_named_by_flag_and_variable(
     assert ended.stdout == ""
 
 
-def test_it_says_when_it_is_ready_and_ends_well_on_sigterm(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "collector_harness", "serve", "--id", "west", "--probe", "demo"],
-        stdout=subprocess.PIPE,
-        stderr=(tmp_path / "log").open("w"),
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        rest = process.communicate(timeout=60)[0]
+def test_it_says_when_it_is_ready_and_ends_well_on_sigterm(background: Background) -> None:
+    process = background("serve", "--id", "west", "--probe", "demo")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    rest = process.communicate(timeout=60)[0]
     assert re.fullmatch(r"collector listening on 127\.0\.0\.1:[1-9][0-9]*\n", first)
     assert rest == ""
     assert process.returncode == 0
 
 
-def test_a_taken_port_is_told_in_one_message(run: Run) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "collector_harness", "serve", "--id", "west"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        ended = run("serve", "--id", "east", "--listen", address)
-        process.send_signal(signal.SIGTERM)
+def test_a_taken_port_is_told_in_one_message(run: Run, served: str) -> None:
+    ended = run("serve", "--id", "east", "--listen", served)
     assert ended.returncode == 3
-    assert address in ended.stderr
+    assert served in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""

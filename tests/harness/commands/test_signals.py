@@ -36,7 +36,11 @@ def start(how: str) -> subprocess.Popen[str]:
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
+    first = process.stdout.readline()
+    if first != "started\n":
+        process.kill()
+        process.communicate()
+        raise AssertionError(first)
     return process
 
 

@@ -13,22 +13,17 @@ from pathlib import Path
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Background = Callable[..., subprocess.Popen[str]]
 
 
-def up(*words: str, log: Path) -> tuple[subprocess.Popen[str], list[str]]:
-    """Starts `up` and returns it with what it printed once the mesh was there."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "collector_harness", "up", *words],
-        stdout=subprocess.PIPE,
-        stderr=log.open("w"),
-        text=True,
-    )
+def guide_of(process: subprocess.Popen[str], log: Path) -> list[str]:
+    """Returns what `up` printed once the mesh was there."""
     assert process.stdout is not None
     lines: list[str] = []
     for text in process.stdout:
         lines.append(text.rstrip("\n"))
         if "Health/Check" in text and "grpcurl" in text:
-            return process, lines
+            return lines
     raise AssertionError(log.read_text())
 
 
@@ -41,25 +36,22 @@ def listens(address: str) -> bool:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_the_calls_to_paste_work_until_it_is_told_to_stop(
-    run: Run, tmp_path: Path, number: signal.Signals, code: int
+    run: Run, background: Background, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    process, lines = up("star:3", log=tmp_path / "log")
-    with process:
-        try:
-            pasted = [text.strip() for text in lines if "collector-harness call" in text]
-            assert len(pasted) == 3
-            for text in pasted:
-                ended = run(*shlex.split(text)[1:])
-                assert ended.returncode == 0, ended.stderr
-            routed = run(*shlex.split(pasted[0])[1:])
-            assert "handled by leaf1" in routed.stderr
-            nodes = [text.split() for text in lines if text.startswith(("  hub ", "  leaf"))]
-            addresses = [row[1] for row in nodes if row[1] != "->"]
-            assert len(addresses) == 3
-            assert all(map(listens, addresses))
-        finally:
-            process.send_signal(number)
-            process.communicate(timeout=60)
+    process = background("up", "star:3")
+    lines = guide_of(process, tmp_path / "log")
+    pasted = [text.strip() for text in lines if "collector-harness call" in text]
+    assert len(pasted) == 3
+    for text in pasted:
+        ended = run(*shlex.split(text)[1:])
+        assert ended.returncode == 0, ended.stderr
+    assert "handled by leaf1" in run(*shlex.split(pasted[0])[1:]).stderr
+    nodes = [text.split() for text in lines if text.startswith(("  hub ", "  leaf"))]
+    addresses = [row[1] for row in nodes if row[1] != "->"]
+    assert len(addresses) == 3
+    assert all(map(listens, addresses))
+    process.send_signal(number)
+    process.communicate(timeout=60)
     assert process.returncode == code
     assert not any(map(listens, addresses))
     assert "Traceback" not in (tmp_path / "log").read_text()

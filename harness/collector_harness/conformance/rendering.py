@@ -71,6 +71,9 @@ def _findings(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
         for case in unresolved:
             if case.outcome is None:
                 yield line("  ", one_line(each.reason, _COLUMNS))
+                yield line("  ", Span("reproduce:", "accent"))
+                # Never cut: half a command is of no use to whoever pastes it.
+                yield line("    ", one_line(each.reproduce, 100_000))
                 continue
             finished = CaseFinished(
                 case=case.case,
@@ -82,9 +85,6 @@ def _findings(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
                 failure=case.failure,
             )
             yield from card(finished, bounds=WHOLE if whole else SHORT, describe=_described)
-        yield line("  ", Span("again:", "accent"))
-        # Never cut: half a command is of no use to whoever pastes it.
-        yield line("    ", one_line(each.reproduce, 100_000))
         yield ()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = [
     "Verdict",
     "Verdicts",
     "decide",
+    "reproduce",
 ]
 
 DOCUMENT_VERSION = 1
@@ -40,7 +42,7 @@ class Verdict(enum.StrEnum):
     BLOCKED = "blocked"
     """Something that it builds on is broken; nothing is known."""
     TARGET_CRASHED = "target-crashed"
-    """A collector under test died, or could not be started again, in a case of it."""
+    """A collector under test died in a case of it, or did not come up for one."""
     HARNESS_ERROR = "harness-error"
     """The harness could not do what a case asks, or has no result for it."""
     DESELECTED = "deselected"
@@ -158,6 +160,7 @@ def decide(
     selected: frozenset[str],
     catalogue: Catalogue,
     target: str,
+    seed: int,
 ) -> tuple[RequirementVerdict, ...]:
     """Returns the verdict of each id in `results`, in the catalogue's order.
 
@@ -188,7 +191,7 @@ def decide(
                 blocked_by=roots if verdict is Verdict.BLOCKED else (),
                 reproduce=""
                 if verdict in (Verdict.PASS, Verdict.DESELECTED)
-                else _reproduce(target, requirement.id),
+                else reproduce(target, requirement.id, seed),
             )
         )
     return tuple(decided)
@@ -203,7 +206,7 @@ def _own_verdict(cases: Sequence[CaseResult]) -> tuple[Verdict, str]:
     ):
         for case in cases:
             if case.outcome is outcome:
-                return verdict, _first_line(case.failure.message) if case.failure else outcome.value
+                return verdict, _reason(case.failure) if case.failure else outcome.value
     for case in cases:
         if case.outcome is None and not case.unsupported:
             return Verdict.HARNESS_ERROR, f"there is no result of {case.case}"
@@ -214,10 +217,9 @@ def _own_verdict(cases: Sequence[CaseResult]) -> tuple[Verdict, str]:
     return Verdict.PASS, ""
 
 
-def _reproduce(target: str, key: str) -> str:
-    import shlex
-
-    return f"collector-harness verify {shlex.quote(target)} -k {key}"
+def reproduce(target: str, key: str, seed: int) -> str:
+    """Returns the command line that verifies one requirement again, with the same seed."""
+    return shlex.join(["collector-harness", "verify", target, "-k", key, "--seed", str(seed)])
 
 
 def _requirement_json(each: RequirementVerdict) -> dict[str, object]:
@@ -244,8 +246,13 @@ def _requirement_json(each: RequirementVerdict) -> dict[str, object]:
     }
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+def _reason(failure: Failure) -> str:
+    """Returns in one line what was expected and what came."""
+    if not failure.mismatches:
+        return failure.message.partition("\n")[0]
+    first, *more = failure.mismatches
+    told = f"{first.path or 'the answer'}: expected {first.expected}, was {first.actual}"
+    return f"{told}; and {len(more)} more" if more else told
 
 
 def _and(ids: Sequence[str]) -> str:

@@ -1,0 +1,66 @@
+"""A project that has the plugin installed and does not use it hardly notices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("grpc", "google.protobuf", "pydantic", "yaml", "faker", "rich", "click")
+
+
+def test_importing_the_plugin_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "import collector_harness.pytest_plugin\n"
+        "print(*sorted(name for name in set(sys.modules) - before))\n"
+    )
+    imported = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "collector_harness.pytest_plugin" in imported
+    assert [name for name in imported if not name.startswith("collector_harness")] == []
+
+
+def test_a_run_without_meshes_imports_nothing_heavy(project) -> None:
+    pytester = project(
+        {
+            "test_it.py": f"""
+                import sys
+
+                def test_it(request):
+                    assert request.config.pluginmanager.has_plugin("collector-harness")
+                    assert [name for name in {HEAVY} if name in sys.modules] == []
+            """
+        }
+    )
+
+    result = pytester.runpytest_subprocess("-p", "no:faker", "-p", "no:hypothesispytest")
+
+    assert result.parseoutcomes() == {"passed": 1}
+
+
+def test_the_environment_of_the_process_stays_as_it_is(project, scenarios) -> None:
+    pytester = project(
+        {
+            "calls.scenario.yaml": scenarios["passing"],
+            "test_it.py": "def test_it(collector): pass",
+            "conftest.py": """
+                import atexit, os
+
+                before = dict(os.environ)
+
+                def compare():
+                    now = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+                    print("environment:", "same" if now == before else now)
+
+                atexit.register(compare)
+            """,
+        }
+    )
+
+    result = pytester.runpytest_subprocess("-s")
+
+    assert result.parseoutcomes() == {"passed": 3}
+    result.stdout.fnmatch_lines(["environment: same"])

@@ -10,10 +10,10 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Annotated, TypeVar, Union
+from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Tag, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, Tag, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails
 
 from collector_harness.documents.document import Document
 from collector_harness.documents.suggestions import did_you_mean
@@ -30,6 +30,21 @@ class StrictModel(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler, /
+    ) -> CoreSchema:
+        """Makes `key:` without a value an error: None only says that a key is left out."""
+        schema = handler(source)
+        inner: Any = schema
+        while inner.get("type") != "model-fields" and "schema" in inner:
+            inner = inner["schema"]
+        for field in inner.get("fields", {}).values():
+            outer = field["schema"]
+            if outer.get("type") == "default" and outer["schema"].get("type") == "nullable":
+                outer["schema"] = outer["schema"]["schema"]
+        return schema
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -13,7 +13,7 @@ __all__ = [
     "AGGREGATE",
     "ANSWERS",
     "CALL",
-    "EXPECTED_REF",
+    "EXPECTED",
     "HTTP",
     "OBSERVATION",
     "SQL",
@@ -94,17 +94,15 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """The answer of each action that has one."""
 
-EXPECTED_REF = "#/$defs/Expected"
-"""Where the JSON Schema of matchers stands; `schema` adds it."""
+EXPECTED: Final[Mapping[str, Any]] = {"x-expected": True}
+"""The JSON Schema of a value with matchers, as a mark that `scenario.schema` replaces."""
 
 
 def answer_schema(fields: Mapping[str, str], *, aggregate: bool = False) -> dict[str, Any]:
     """Returns the JSON Schema of an `expect` on such an answer, also for `parallel` steps."""
     one: dict[str, Any] = {
         "type": "object",
-        "properties": {
-            name: {"$ref": EXPECTED_REF, "description": text} for name, text in fields.items()
-        },
+        "properties": {name: {**EXPECTED, "description": text} for name, text in fields.items()},
         "additionalProperties": False,
         "minProperties": 1,
     }
@@ -113,9 +111,7 @@ def answer_schema(fields: Mapping[str, str], *, aggregate: bool = False) -> dict
     names = {"enum": sorted(fields)}
     several: dict[str, Any] = {
         "type": "object",
-        "properties": {
-            name: {"$ref": EXPECTED_REF, "description": text} for name, text in AGGREGATE.items()
-        },
+        "properties": {name: {**EXPECTED, "description": text} for name, text in AGGREGATE.items()},
         "additionalProperties": False,
         "minProperties": 1,
     }
@@ -124,7 +120,7 @@ def answer_schema(fields: Mapping[str, str], *, aggregate: bool = False) -> dict
     several["properties"]["counts"] = {
         "type": "object",
         "description": AGGREGATE["counts"],
-        "additionalProperties": {"$ref": EXPECTED_REF},
+        "additionalProperties": {**EXPECTED},
         "propertyNames": {"anyOf": [names, {"pattern": r"^[a-z_]+[.\[]"}]},
         "minProperties": 1,
     }

@@ -28,7 +28,9 @@ Metadata = Annotated[
                     {"type": "array", "items": {"type": "string"}},
                     {
                         "type": "object",
-                        "properties": {"$base64": {"type": "string"}},
+                        "properties": {
+                            "$base64": {"type": "string", "description": "Bytes, in base64."}
+                        },
                         "required": ["$base64"],
                         "additionalProperties": False,
                     },

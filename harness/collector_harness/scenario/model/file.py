@@ -33,7 +33,7 @@ Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
 
 
 class Defaults(StrictModel):
-    """What steps have that do not say otherwise."""
+    """What a step takes over where it says nothing itself."""
 
     via: Text | None = Field(default=None, description="The node to call.")
     deadline: Duration | None = Field(

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from collector_harness.documents.validation import StrictModel
-from collector_harness.scenario.model.answers import EXPECTED_REF
+from collector_harness.scenario.model.answers import EXPECTED
 from collector_harness.scenario.model.terms import Duration
 from collector_harness.scenario.values import Template, parse_template
 
@@ -29,7 +29,7 @@ class Eventually(StrictModel):
     stop_if: dict[str, object] | None = Field(
         default=None,
         description="An answer that ends the tries at once, as a failure.",
-        json_schema_extra={"additionalProperties": {"$ref": EXPECTED_REF}},
+        json_schema_extra={"additionalProperties": {**EXPECTED}},
     )
 
 
@@ -63,7 +63,7 @@ Condition = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "additionalProperties": {"$ref": EXPECTED_REF},
+            "additionalProperties": {**EXPECTED},
             "propertyNames": {"pattern": r"\$\{[^{}]+\}"},
             "minProperties": 1,
         }

@@ -191,7 +191,20 @@ Step = Annotated[
 ]
 """A step of any kind."""
 
-Steps = Annotated[tuple[Step, ...], Strict(False), Field(min_length=1)]
+
+def _not_empty(value: object) -> object:
+    # A limit on the length would count only steps without problems.
+    if value == []:
+        raise ValueError("there are no steps\nadd one, or drop the key")
+    return value
+
+
+Steps = Annotated[
+    tuple[Step, ...],
+    Strict(False),
+    BeforeValidator(_not_empty),
+    Field(json_schema_extra={"minItems": 1}),
+]
 """Steps, in order; at least one."""
 
 for _class in (BlockStep, TogetherStep, MeasureStep, FaultStep):

@@ -9,7 +9,9 @@ from collector_harness.reports import ConsoleReport, FanOut, JsonLinesReport, Re
 __all__ = ["open_reports"]
 
 
-def open_reports(*, verbose: bool, totals: Path | None, stream: Path | None) -> FanOut:
+def open_reports(
+    *, verbose: bool, totals: Path | None, stream: Path | None, verdict_follows: bool = False
+) -> FanOut:
     """Returns the console, and the files that were asked for, as one report.
 
     Raises `EnvironmentLacks` for a file that cannot be written; nothing is left open then.
@@ -20,7 +22,7 @@ def open_reports(*, verbose: bool, totals: Path | None, stream: Path | None) -> 
             reports.append(TotalsReport(totals))
         if stream is not None:
             reports.append(JsonLinesReport(stream))
-        reports.append(ConsoleReport(verbose=verbose))
+        reports.append(ConsoleReport(verbose=verbose, verdict_follows=verdict_follows))
     except BaseException:
         FanOut(reports).close()
         raise

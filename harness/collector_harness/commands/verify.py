@@ -6,18 +6,21 @@ The options become values here; how a verdict comes about is `conformance`'s bus
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from collector_harness.commands.options import (
     debug_option,
-    json_option,
     jsonl_option,
     seed_option,
     verbose_option,
 )
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from collector_harness.conformance.verdicts import Verdicts
+
+__all__ = ["command", "json_document"]
 
 
 @click.command(
@@ -39,8 +42,23 @@ Examples:
     help="Only these requirements and what they build on: an id, a family such as DSP, or a "
     "pattern such as DSP-01*; may be repeated.",
 )
+@click.option(
+    "-j",
+    "jobs",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many cases may run at a time; each may start several processes.",
+)
 @seed_option
-@json_option
+@click.option(
+    "--json",
+    "verdict",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the verdict to FILE as JSON, whole or not at all.",
+)
 @jsonl_option
 @verbose_option
 @debug_option
@@ -48,13 +66,46 @@ def command(
     target: str,
     patterns: tuple[str, ...],
     seed: int | None,
-    totals: Path | None,
+    verdict: Path | None,
     stream: Path | None,
     verbose: bool,
+    jobs: int,
 ) -> int:
     """Verifies the collector that TARGET stands for, from outside, and tells for each
     requirement whether it is met.
 
     TARGET is 'reference' or exec:COMMAND, a program that keeps the launch contract.
     """
-    raise NotImplementedError
+    import sys
+
+    from collector_harness.commands.reporting import open_reports
+    from collector_harness.commands.signals import run_until_signalled
+    from collector_harness.conformance.rendering import render_verdicts
+    from collector_harness.conformance.verify import verify
+    from collector_harness.reports.screen import open_screen
+    from collector_harness.reports.whole_file import WholeFile
+    from collector_harness.targets import parse_target
+
+    under_test = parse_target(target)
+    file = WholeFile(verdict, what="the verdict") if verdict is not None else None
+    with open_reports(verbose=verbose, totals=None, stream=stream, verdict_follows=True) as reports:
+
+        async def verified() -> int:
+            verdicts = await verify(
+                under_test, patterns=patterns, emit=reports, jobs=jobs, seed=seed
+            )
+            if file is not None:
+                file.write(json_document(verdicts))
+            open_screen(sys.stdout).show(((), *render_verdicts(verdicts, whole=verbose)))
+            return verdicts.exit_code
+
+        return run_until_signalled(verified, give_back=reports.close)
+
+
+def json_document(verdicts: Verdicts) -> dict[str, object]:
+    """Returns a verdict as JSON values, whatever the target answered."""
+    from collector_harness.reports.json_values import json_values
+
+    document = json_values(verdicts.as_json())
+    assert isinstance(document, dict)
+    return document

@@ -50,14 +50,16 @@ def describe_requirement(requirement: str) -> str | None:
     if requirement not in every:
         return None
     found = every[requirement]
-    return f"{found.level} {found.text} ({', '.join(found.sources)})"
+    sources = "; ".join(every.sources[source] for source in found.sources)
+    return f"{found.level} {found.text} ({sources})"
 
 
 class ConsoleReport:
     """Shows a run to a person.
 
     Without `verbose` cards are short, a long table is cut, and on a terminal cases that passed
-    are only counted; with it everything is shown, each step and call included.
+    are only counted; with it everything is shown, each step and call included. Where a
+    verdict follows, meshes are not named, and cards, table and summary are left to it.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class ConsoleReport:
         stream: IO[str] | None = None,
         environment: Mapping[str, str] | None = None,
         verbose: bool = False,
+        verdict_follows: bool = False,
         describe: Describe = describe_requirement,
     ) -> None:
         self._screen: Screen = open_screen(sys.stdout if stream is None else stream, environment)
         self._list_passed = verbose or not self._screen.live
         self._verbose = verbose
+        self._verdict_follows = verdict_follows
         self._describe = describe
         self._tally = Tally()
         self._failures: list[CaseFinished] = []
@@ -92,7 +96,7 @@ class ConsoleReport:
                 self._remember(event.case, line("    step ", one_line(title, TEXT)))
             case CallFinished() if self._verbose:
                 self._remember(event.case, _call(event))
-            case MeshStarted():
+            case MeshStarted() if self._verbose or not self._verdict_follows:
                 self._screen.show([_mesh(event, every=self._verbose)])
             case Notice():
                 note = one_line(event.message, 10 * TEXT)
@@ -140,6 +144,8 @@ class ConsoleReport:
 
     def _finish(self, event: RunFinished) -> None:
         self._screen.end()
+        if self._verdict_follows:
+            return
         bounds = WHOLE if self._verbose else SHORT
         for failure in self._failures:
             self._screen.show([(), *card(failure, bounds=bounds, describe=self._describe)])

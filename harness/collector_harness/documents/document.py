@@ -33,6 +33,8 @@ class Document:
     text: str = field(repr=False)
     value: object
     """Mappings with text keys, lists, text, numbers, booleans and None."""
+    folder: Path | None = None
+    """Where its file lies, which relative paths in it begin from; None for mere text."""
     _nodes: list[Node] = field(default_factory=list, repr=False, init=False)
     """The root node, once a position was asked for. Kept from the start, the nodes of many
     documents would cost more than reading those few again in which something is wrong."""
@@ -74,7 +76,7 @@ class Document:
         return self.locate(node.start_mark.line, node.start_mark.column)
 
 
-def load(text: str, source: str = "<string>") -> Document:
+def load(text: str, source: str = "<string>", *, folder: Path | None = None) -> Document:
     """Returns the only document in `text`; `source` is what messages call it.
 
     Raises `InvalidInput` for what is not YAML 1.2 or passes a limit, and for duplicate
@@ -87,7 +89,7 @@ def load(text: str, source: str = "<string>") -> Document:
         return _locate(text, source, line, column)
 
     root = compose(text, locate)
-    return Document(source=source, text=text, value=construct(root, locate))
+    return Document(source=source, text=text, value=construct(root, locate), folder=folder)
 
 
 def load_file(path: Path, source: str | None = None) -> Document:
@@ -123,7 +125,7 @@ def load_file(path: Path, source: str | None = None) -> Document:
                 hint="save the file as UTF-8",
             )
         ) from None
-    return load(text, name)
+    return load(text, name, folder=path.parent.absolute())
 
 
 def _too_large(source: str, size: int) -> Problem:

@@ -1,11 +1,16 @@
-"""From `module:attribute` to the handlers that a node serves, or the factory of a target."""
+"""From `module:attribute` or `file.py:attribute` to the handlers that a node serves, or the factory
+of a target.
+"""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from collector_harness.errors import InvalidInput, Problem
 
@@ -13,12 +18,12 @@ __all__ = ["load_attribute"]
 
 
 def load_attribute(reference: str, *, what: str) -> object:
-    """Returns what `module:attribute` names.
+    """Returns what `module:attribute` or `file.py:attribute` names.
 
-    Modules are looked for as Python does, and then in the current folder. Raises
-    `InvalidInput` that begins with `what` and says which part is wrong.
+    Modules are looked for as Python does, and then in the current folder; files are loaded
+    once. Raises `InvalidInput` that begins with `what` and says which part is wrong.
     """
-    module_name, _, attribute = reference.partition(":")
+    module_name, _, attribute = reference.rpartition(":")
     if not module_name or not attribute:
         raise InvalidInput(
             Problem(
@@ -26,7 +31,8 @@ def load_attribute(reference: str, *, what: str) -> object:
                 hint="write it like tests.handlers:OrderService",
             )
         )
-    found: object = _module(module_name, reference, what)
+    in_file = module_name.endswith(".py")
+    found: object = (_file if in_file else _module)(module_name, reference, what)
     for name in attribute.split("."):
         if not hasattr(found, name):
             names = [each for each in dir(found) if not each.startswith("_")]
@@ -41,7 +47,34 @@ def load_attribute(reference: str, *, what: str) -> object:
     return found
 
 
-def _module(name: str, reference: str, what: str) -> object:
+def _file(name: str, reference: str, what: str) -> ModuleType:
+    path = Path(name).resolve()
+    # Dataclasses and pickles look their module up by its name, so it must have one of its own.
+    digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    module_name = f"_collector_handlers_{digest}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InvalidInput(Problem(message=f"{what} cannot be imported: there is no file '{name}'"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise InvalidInput(_raised(reference, what, error)) from error
+    return module
+
+
+def _raised(reference: str, what: str, error: Exception) -> Problem:
+    return Problem(
+        message=f"{what} cannot be imported from '{reference}': its module raised "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def _module(name: str, reference: str, what: str) -> ModuleType:
     here = str(Path.cwd())
     added = here not in sys.path and "" not in sys.path
     if added:
@@ -61,12 +94,7 @@ def _module(name: str, reference: str, what: str) -> object:
             )
         ) from error
     except Exception as error:
-        raise InvalidInput(
-            Problem(
-                message=f"{what} cannot be imported from '{reference}': its module raised "
-                f"{type(error).__name__}: {error}"
-            )
-        ) from error
+        raise InvalidInput(_raised(reference, what, error)) from error
     finally:
         if added:
             sys.path.remove(here)

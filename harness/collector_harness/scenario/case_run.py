@@ -242,7 +242,7 @@ class _CaseRun:
         at: Place | None = None,
         mesh: Mesh | None = None,
     ) -> None:
-        position = self._position(at.location if at is not None else ())
+        position = self._position(at.location if at is not None else ("topology",))
         if isinstance(error, InvalidInput) and len(error.problems) == 1:
             (problem,) = error.problems
             position = problem.position or position

@@ -43,14 +43,15 @@ __all__ = [
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 _LINK = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
-_IMPLEMENTATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_IMPLEMENTATION = re.compile(r"(?:(?P<file>[^:]+\.py)|[A-Za-z_][\w.]*):[A-Za-z_][\w.]*")
 
 
 def _implementation(value: object) -> str:
     if isinstance(value, str) and _IMPLEMENTATION.fullmatch(value):
         return value
     raise ValueError(
-        f"'{value}' is not a handler\nwrite module:attribute, such as app.orders:Orders"
+        f"'{value}' is not a handler\nwrite module:attribute, such as app.orders:Orders, or "
+        "file.py:attribute with a path from the folder of this file"
     )
 
 
@@ -105,7 +106,8 @@ class NodeSpec(StrictModel):
     )
     serves: dict[str, Implementations] = Field(
         default_factory=dict,
-        description="Python handlers by namespace, as module:attribute; makes it a reference node.",
+        description="Python handlers by namespace, as module:attribute or file.py:attribute; "
+        "makes it a reference node.",
     )
     collector: str | None = Field(
         default=None,
@@ -238,11 +240,55 @@ def build_topology(
 
     Raises `InvalidInput` for what the values do not allow, such as a link to nowhere.
     """
+    spec = _with_files(spec, document, location)
     try:
         return _build(spec)
     except InvalidInput as error:
         problems = [_placed(problem, spec, document, location) for problem in error.problems]
     raise InvalidInput(problems)
+
+
+def _with_files(
+    spec: TopologySpec, document: Document, location: tuple[str | int, ...]
+) -> TopologySpec:
+    """Returns the spec with whole paths to the files that handlers are in.
+
+    Paths begin from the folder of the document. Raises `InvalidInput` for files that are not there.
+    """
+    problems: list[Problem] = []
+
+    def whole(node: NodeSpec, *place: str) -> NodeSpec:
+        serves = {}
+        for namespace, implementations in node.serves.items():
+            serves[namespace] = tuple(map(_whole_path, implementations))
+            problems.extend(
+                Problem(
+                    message=f"there is no file '{written.rpartition(':')[0]}' with handlers",
+                    position=document.position((*location, *place, "serves", namespace, index)),
+                    hint=f"looked for {found.rpartition(':')[0]}",
+                )
+                for index, (written, found) in enumerate(
+                    zip(implementations, serves[namespace], strict=True)
+                )
+                if found != written and not Path(found.rpartition(":")[0]).is_file()
+            )
+        return node.model_copy(update={"serves": serves}) if node.serves else node
+
+    def _whole_path(implementation: str) -> str:
+        match = _IMPLEMENTATION.fullmatch(implementation)
+        if match is None or match["file"] is None:
+            return implementation
+        return str((document.folder or Path.cwd()) / implementation)
+
+    whole_spec = spec.model_copy(
+        update={
+            "defaults": whole(spec.defaults, "defaults"),
+            "nodes": {name: whole(node, "nodes", name) for name, node in spec.nodes.items()},
+        }
+    )
+    if problems:
+        raise InvalidInput(problems)
+    return whole_spec
 
 
 def _build(spec: TopologySpec) -> Topology:

@@ -24,8 +24,8 @@ class Served:
 
     namespace: str
     implementation: object
-    """`module:attribute`, or the object itself: a class (made anew for each start of the node)
-    or an instance whose public methods are the service's methods."""
+    """`module:attribute`, `/path/file.py:attribute`, or the object itself: a class (made anew
+    for each start of the node) or an instance whose public methods are the service's methods."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -51,6 +51,7 @@ class _Checker:
         self._document = document
         self._value = value
         self._problems: list[Problem] = []
+        self._topology = topology
         self._nodes = [node.name for node in topology.nodes] if topology is not None else None
         self._definitions = _mapping(value.get("definitions"))
         self._cases = _mapping(value.get("cases"))
@@ -168,7 +169,8 @@ class _Checker:
         if "eventually" in step and "never" in step:
             hint = "make them two steps"
             self._add((*place, "never"), "a step is either eventually or never", hint, key=True)
-        calls = action in _NEEDS_VIA or action == "steps"  # whose answers must be OK anyway
+        # What is expected of these goes without saying.
+        calls = action in _NEEDS_VIA or action in ("routes", "steps")
         for key in ("eventually", "never"):
             if key in step and "parallel" in step:
                 hint = f"put the parallel step under `steps`, and '{key}' beside that"
@@ -197,6 +199,8 @@ class _Checker:
                 self._check_node(peer, (*place, action))
         elif action == "register":
             self._check_record(_mapping(step[action]), (*place, action))
+        elif action == "routes":
+            self._check_routes(_mapping(step[action]), (*place, action))
         elif action == "check":
             self._check_conditions(step[action], (*place, action))
         elif action == "fault":
@@ -218,13 +222,27 @@ class _Checker:
         self._add(place, f"there is no node '{name}'", hint)
 
     def _check_record(self, record: Values, place: Location) -> None:
+        # None of them is allowed too: a registry must refuse it (REG-002).
         forms = [key for key in ("service", "descriptor", "proto") if key in record]
-        if len(forms) != 1:
-            hint = "write service (with methods), or descriptor, or proto"
-            self._add(place, "exactly one thing is registered at a time", hint)
-        elif "methods" in record and forms[0] != "service":
+        if len(forms) > 1:
+            hint = f"keep one of: {', '.join(forms)}"
+            self._add(place, "one thing is registered at a time", hint)
+        elif "methods" in record and forms and forms[0] != "service":
             hint = "methods belong to service"
             self._add((*place, "methods"), f"methods do not go with {forms[0]}", hint, key=True)
+
+    def _check_routes(self, selection: Values, place: Location) -> None:
+        if self._topology is None:
+            return
+        nodes = self._topology.nodes
+        known = sorted({name for node in nodes for name in (*node.namespaces, *node.probe)})
+        names = selection.get("namespaces")
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str) and "${" not in name and name not in known:
+                hint = did_you_mean(name, known, what="the namespaces are")
+                self._add(
+                    (*place, "namespaces", index), f"no node has the namespace '{name}'", hint
+                )
 
     def _check_fault(self, fault: Values, place: Location) -> None:
         for key, value in fault.items():

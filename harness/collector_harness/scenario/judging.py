@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from collector_harness.errors import InvalidInput
@@ -17,7 +17,7 @@ from collector_harness.scenario.matching import match
 from collector_harness.scenario.model import AGGREGATE
 from collector_harness.scenario.values import as_text, look_up, parse_path
 
-__all__ = ["percentile", "unmet", "unmet_by_all", "with_status"]
+__all__ = ["percentile", "unmet", "unmet_by_all", "with_nothing_wrong", "with_status"]
 
 _PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
 _TELLS_STATUS = frozenset({"status", "code", "layer", "message"})
@@ -36,25 +36,32 @@ def with_status(expected: Values | None) -> Values:
     return {"status": "OK", **expected}
 
 
+def with_nothing_wrong(expected: Values | None) -> Values:
+    """Returns an expectation of `routes` with what goes without saying: nothing is `wrong`."""
+    return {"wrong": [], **(expected or {})}
+
+
 def unmet(expected: Values, answer: Values) -> tuple[Mismatch, ...]:
     """Returns every difference between an expectation and one answer."""
     return match(dict(expected), dict(answer))
 
 
 def unmet_by_all(
-    expected: Values, answers: Sequence[Values], *, calls: bool
+    expected: Values, answers: Sequence[Values], *, assume: Callable[[Values], Values]
 ) -> tuple[Mismatch, ...]:
     """Returns every difference between the expectation of a parallel step and its answers.
 
-    An expectation without `all`, `any`, `counts` or a percentile is one of each answer;
-    `calls` tells whether a status goes without saying.
+    An expectation without `all`, `any`, `counts` or a percentile is one of each answer, and
+    `assume` adds to it what goes without saying; a percentile alone leaves that in force.
     """
     if not expected.keys() & AGGREGATE.keys():
         expected = {"all": expected}
+    elif not expected.keys() - _PERCENTILES.keys():
+        expected = {"all": {}, **expected}
     found: list[Mismatch] = []
     for key, value in expected.items():
         if key == "all":
-            found += _all(_mapping(value), answers, calls=calls)
+            found += _all(assume(_mapping(value)), answers)
         elif key == "any":
             found += _any(_mapping(value), answers)
         elif key == "counts":
@@ -74,11 +81,10 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def _all(expected: Values, answers: Sequence[Values], *, calls: bool) -> list[Mismatch]:
-    wanted = with_status(expected) if calls else expected
+def _all(expected: Values, answers: Sequence[Values]) -> list[Mismatch]:
     found: list[Mismatch] = []
     for index, answer in enumerate(answers):
-        found += _below(f"[{index}]", unmet(wanted, answer))
+        found += _below(f"[{index}]", unmet(expected, answer))
     return found
 
 

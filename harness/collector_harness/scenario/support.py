@@ -30,6 +30,7 @@ EXECUTABLE_ACTIONS = frozenset(
         "measure",
         "observe",
         "register",
+        "routes",
         "serve",
         "steps",
         "together",
@@ -62,8 +63,8 @@ EXECUTABLE_KEYS = frozenset(
 
 _MODIFIERS = ("when", "foreach", "repeat", "parallel", "eventually", "never")
 _LATER_ANSWERS: Mapping[str, frozenset[str]] = {
-    "observe": frozenset({"logs", "metrics"}),
-    "measure": frozenset({"logs", "metrics"}),
+    "observe": frozenset({"metrics"}),
+    "measure": frozenset({"metrics"}),
 }
 _LATER_OF_CALLS: frozenset[str] = frozenset()
 _LATER_OF_PARALLEL = frozenset({"delivery"})

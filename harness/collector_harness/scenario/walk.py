@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.events import Mismatch, Outcome
-from collector_harness.scenario.judging import unmet, unmet_by_all, with_status
+from collector_harness.scenario.judging import unmet, unmet_by_all, with_nothing_wrong, with_status
 from collector_harness.scenario.matching import match
 from collector_harness.scenario.model import (
     AnsweringStep,
@@ -22,6 +22,7 @@ from collector_harness.scenario.model import (
     CheckStep,
     Eventually,
     MeasureStep,
+    RoutesStep,
     RpcStep,
     StepBase,
     TogetherStep,
@@ -119,13 +120,13 @@ class _Walk:
             return
         perform = ANSWERING[type(step)]
         answers = await _all_of([perform(step, each) for each in rounds])
-        calls = isinstance(step, RpcStep)
-        if step.expect is not None or calls:
-            expected = at.scope.expectation(step.expect or {"status": "OK"})
-            mismatches = unmet_by_all(
-                _as_mapping(expected), [each.values for each in answers], calls=calls
-            )
-            _judge(mismatches, step, at, answers=answers)
+        expected = _as_mapping(at.scope.expectation(step.expect or {}))
+        mismatches = unmet_by_all(
+            expected,
+            [each.values for each in answers],
+            assume=lambda written: _assumed(step, written),
+        )
+        _judge(mismatches, step, at, answers=answers)
         for name, path in (step.save or {}).items():
             at.scope.save(name, [_part(each, path) for each in answers])
 
@@ -282,10 +283,17 @@ async def _all_of(work: Sequence[Awaitable[T]]) -> list[T]:
 
 
 def _unmet(step: AnsweringStep, at: Place, answer: Answer) -> tuple[Mismatch, ...]:
-    expected = None if step.expect is None else _as_mapping(at.scope.expectation(step.expect))
+    expected = _as_mapping(at.scope.expectation(step.expect or {}))
+    return unmet(_assumed(step, expected), answer.values)
+
+
+def _assumed(step: AnsweringStep, expected: Mapping[str, object]) -> Mapping[str, object]:
+    """Returns an expectation with what goes without saying for that kind of step."""
     if isinstance(step, RpcStep):
-        expected = dict(with_status(expected))
-    return () if expected is None else unmet(expected, answer.values)
+        return with_status(expected)
+    if isinstance(step, RoutesStep):
+        return with_nothing_wrong(expected)
+    return expected
 
 
 def _judge(

@@ -16,6 +16,7 @@ __all__ = [
     "EXPECTED",
     "HTTP",
     "OBSERVATION",
+    "ROUTES",
     "SQL",
     "STREAM",
     "answer_schema",
@@ -45,6 +46,12 @@ OBSERVATION: Final[Mapping[str, str]] = {
     "connections": "Its connections: collector_id, address, shared_namespaces, established.",
     "logs": "The lines that it logged.",
     "metrics": "Its metrics, by name.",
+}
+ROUTES: Final[Mapping[str, str]] = {
+    "calls": "How many calls were made.",
+    "wrong": "The calls whose answer the model does not allow: via, namespace, target, the nodes "
+    "of which one should have executed it, and what came back.",
+    "seconds": "How long all of them took.",
 }
 STREAM: Final[Mapping[str, str]] = {
     "status": CALL["status"],
@@ -91,6 +98,7 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
     "sql": SQL,
     "observe": OBSERVATION,
     "measure": OBSERVATION,
+    "routes": ROUTES,
 }
 """The answer of each action that has one."""
 

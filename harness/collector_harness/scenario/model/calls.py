@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 
 from collector_harness.documents.validation import StrictModel
-from collector_harness.scenario.model.answers import CALL, OBSERVATION, answer_schema
+from collector_harness.scenario.model.answers import CALL, OBSERVATION, ROUTES, answer_schema
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata, Texts
 from collector_harness.scenario.model.modifiers import Payload
 from collector_harness.scenario.model.terms import (
@@ -29,12 +29,15 @@ __all__ = [
     "ObserveStep",
     "RegisterStep",
     "Registration",
+    "RouteSelection",
+    "RoutesStep",
     "RpcStep",
     "ServeStep",
     "ValidateStep",
 ]
 
 CallExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(CALL, aggregate=True))]
+RoutesExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(ROUTES))]
 Observation = Annotated[Expectation, WithJsonSchema(answer_schema(OBSERVATION))]
 
 
@@ -157,3 +160,38 @@ class ObserveStep(AnsweringStep):
     action: ClassVar[str] = "observe"
     node: Text = Field(alias="observe", description="The node to look at.")
     expect: Observation | None = Field(default=None, description="What the counters must be.")
+
+
+class RouteSelection(StrictModel):
+    """The calls among all that a mesh can be asked for."""
+
+    namespaces: Texts | None = Field(
+        default=None, description="Only calls in these namespaces; all that any node has without."
+    )
+
+
+def _selection(value: object) -> object:
+    if isinstance(value, str) and value != "all":
+        raise ValueError(
+            f"'{value}' is not a choice of routes\nwrite all, or {{namespaces: [...]}}"
+        )
+    return {} if value == "all" else value
+
+
+class RoutesStep(AnsweringStep):
+    """Make every call that the mesh can be asked for, and compare with the model of routing."""
+
+    action: ClassVar[str] = "routes"
+    routes: Annotated[
+        RouteSelection,
+        BeforeValidator(_selection, json_schema_input_type=Literal["all"] | RouteSelection),
+    ] = Field(
+        description="Which calls of conformance.Probe to make: all, which is through each node, in "
+        "each namespace, automatically and with each node as the target; or a selection."
+    )
+    deadline: Duration | None = Field(
+        default=None, description="The deadline of each call. 5s by default."
+    )
+    expect: RoutesExpectation | None = Field(
+        default=None, description="What the answer must be; nothing is wrong, if it does not say."
+    )

@@ -22,6 +22,7 @@ from collector_harness.scenario.model.calls import (
     Observation,
     ObserveStep,
     RegisterStep,
+    RoutesStep,
     ServeStep,
     ValidateStep,
 )
@@ -117,6 +118,7 @@ _CLASSES: tuple[type[StepBase], ...] = (
     CallStep,
     ObserveStep,
     MeasureStep,
+    RoutesStep,
     CheckStep,
     TogetherStep,
     FaultStep,
@@ -178,6 +180,7 @@ Step = Annotated[
     | Annotated[CallStep, Tag("<call>")]
     | Annotated[ObserveStep, Tag("<observe>")]
     | Annotated[MeasureStep, Tag("<measure>")]
+    | Annotated[RoutesStep, Tag("<routes>")]
     | Annotated[CheckStep, Tag("<check>")]
     | Annotated[TogetherStep, Tag("<together>")]
     | Annotated[FaultStep, Tag("<fault>")]

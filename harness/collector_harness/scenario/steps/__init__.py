@@ -13,6 +13,7 @@ from collector_harness.scenario.model import (
     LookupStep,
     ObserveStep,
     RegisterStep,
+    RoutesStep,
     ServeStep,
     StepBase,
     ValidateStep,
@@ -22,6 +23,7 @@ from collector_harness.scenario.steps.calls import call
 from collector_harness.scenario.steps.dispatcher import connect, dispatch, serve
 from collector_harness.scenario.steps.observation import observe
 from collector_harness.scenario.steps.registry import list_services, lookup, register, validate
+from collector_harness.scenario.steps.routes import routes
 
 __all__ = ["ANSWERING"]
 
@@ -33,6 +35,7 @@ ANSWERING: Mapping[type[StepBase], Callable[[Any, Place], Awaitable[Answer]]] = 
     LookupStep: lookup,
     ObserveStep: observe,
     RegisterStep: register,
+    RoutesStep: routes,
     ServeStep: serve,
     ValidateStep: validate,
 }

@@ -11,8 +11,12 @@ from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 class Wallflower(Connections):
     """Sees no point in a connection without a shared namespace."""
 
+    def __init__(self, settings):
+        super().__init__(settings)
+        self._mine = settings.namespaces
+
     def accept(self, request):
-        if request.address and not shared(request.namespaces, self._own):
+        if request.address and not shared(request.namespaces, self._mine):
             return ConnectResponse(
                 status=Status(code=Status.HTTP_PRECONDITION_FAILED, message="nothing is shared")
             )
@@ -20,21 +24,30 @@ class Wallflower(Connections):
 
 
 class OneWayStreet(Connections):
-    """Knows only the peers that it asked itself."""
+    """Calls only the peers that it asked itself."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self._guests = set()
 
     def accept(self, request):
-        known = set(self._peers)
-        response = super().accept(request)
-        for key in set(self._peers) - known:
-            self._drop(key)
-        return response
+        self._guests.add(request.collector_id)
+        return super().accept(request)
+
+    def by_id(self, collector_id):
+        return None if collector_id in self._guests else super().by_id(collector_id)
+
+    def candidates(self, namespace):
+        for peer in super().candidates(namespace):
+            if peer.collector_id not in self._guests:
+                yield peer
 
 
 class Favourite(Connections):
-    """Never changes its mind."""
+    """Has an order of preference, and keeps to it."""
 
     def candidates(self, namespace):
-        yield from self._sharing.get(namespace, ())
+        yield from sorted(super().candidates(namespace), key=lambda peer: peer.collector_id)
 
 
 class Blabbermouth(Connections):
@@ -43,4 +56,7 @@ class Blabbermouth(Connections):
     def candidates(self, namespace):
         asked = list(super().candidates(namespace))
         yield from asked
-        yield from (peer for peer in self._peers.values() if peer not in asked)
+        for connection in self.snapshot():
+            peer = self.by_id(connection.collector_id)
+            if peer not in asked:
+                yield peer

@@ -7,7 +7,8 @@ No fixture here asks for another one, so a project may override any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,26 +78,31 @@ def topology(request: pytest.FixtureRequest) -> Iterator[BlockingMesh]:
             '    @pytest.mark.topology("nodes: {west: {namespaces: [users]}}")',
             pytrace=False,
         )
-    try:
-        factory = _factory(request)
-        lent = factory(definition_of(marker.args, marker.kwargs))
-        mesh = lent.__enter__()
-    except HarnessError as error:
-        pytest.fail(str(error), pytrace=False)
-    yield mesh
-    lent.__exit__(None, None, None)
+    yield from _lend(request, marker.args, marker.kwargs)
 
 
 @pytest.fixture
 def collector(request: pytest.FixtureRequest) -> Iterator[BlockingNode]:
     """One running collector, with the probe service in the namespace `default`."""
-    try:
-        lent = _factory(request)(ONE_COLLECTOR)
-        mesh = lent.__enter__()
-    except HarnessError as error:
-        pytest.fail(str(error), pytrace=False)
-    yield mesh["collector"]
-    lent.__exit__(None, None, None)
+    for mesh in _lend(request, (ONE_COLLECTOR,), {}):
+        yield mesh["collector"]
+
+
+def _lend(
+    request: pytest.FixtureRequest, arguments: tuple[object, ...], named: Mapping[str, object]
+) -> Iterator[BlockingMesh]:
+    """Yields one mesh; what is wrong with its definition or its start is told in words alone."""
+    wrong = ""
+    with contextlib.ExitStack() as lent:
+        try:
+            definition = definition_of(arguments, named)
+            mesh = lent.enter_context(_factory(request)(definition))
+        except HarnessError as error:
+            wrong = str(error)
+        else:
+            yield mesh
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
 
 
 def _factory(request: pytest.FixtureRequest) -> TopologyFactory:

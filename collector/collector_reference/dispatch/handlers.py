@@ -263,7 +263,10 @@ def _is_being_cancelled() -> bool:
 
 def _failure(error: BaseException, context: HandlerContext) -> str:
     deliberate = isinstance(error, HandlerError) or (
-        isinstance(error, Exception) and not isinstance(error, (*_CRASHES, CollectorError))
+        isinstance(error, Exception)
+        and not isinstance(error, (*_CRASHES, CollectorError))
+        # Python puts a RuntimeError of its own in the place of these.
+        and not isinstance(error.__cause__, (StopIteration, StopAsyncIteration))
     )
     if deliberate:
         text = str(error) or type(error).__name__

@@ -55,7 +55,7 @@ def encoded(value: object) -> Any | None:
     except UnsupportedOutput:
         raise
     except Exception as error:  # every kind of message and mapping fails in its own way
-        raise UnsupportedOutput(f"a {type(value).__name__} does not fit: {error}") from error
+        raise UnsupportedOutput(f"a value of type {type(value).__name__} does not fit: {error}") from error
 
 
 def _as_message(value: object) -> Message:
@@ -78,7 +78,7 @@ def _as_message(value: object) -> Message:
             items = struct_pb2.ListValue()
             items.extend(_as_json(value))
             return items
-    raise UnsupportedOutput(f"a handler cannot return a {type(value).__name__}")
+    raise UnsupportedOutput(f"a handler cannot return a value of type {type(value).__name__}")
 
 
 def _as_json(value: object) -> Anything:

@@ -1,0 +1,281 @@
+"""Runs asynchronous tests, and lends them collectors and peers that are gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.any_pb2 import Any as AnyPayload
+from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
+from google.protobuf.wrappers_pb2 import StringValue
+
+from collector_reference import Collector, CollectorSettings
+from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
+from collector_reference.wire.common_pb2 import ServiceTypeRef, Status
+from collector_reference.wire.dispatcher_pb2 import (
+    ConnectRequest,
+    ConnectResponse,
+    DispatchRequest,
+    DispatchResponse,
+    ServeRequest,
+    ServeResponse,
+)
+from collector_reference.wire.registry_pb2 import (
+    RegisterServiceRequest,
+    RegisterServiceResponse,
+    ValidateMethodRequest,
+    ValidateMethodResponse,
+)
+
+PROBE = "conformance.Probe"
+LIMIT_SECONDS = 40
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a coroutine test on a loop of its own, and cleans its field up on the same loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def run() -> None:
+        field = pyfuncitem.funcargs.get("field")
+        async with contextlib.AsyncExitStack() as stack:
+            if isinstance(field, Field):
+                stack.push_async_callback(field.close)
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await pyfuncitem.obj(**arguments)
+
+    asyncio.run(run())
+    return True
+
+
+class Caller:
+    """Calls one collector with real messages over a channel of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.channel = grpc.aio.insecure_channel(
+            address,
+            options=(
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.max_receive_message_length", -1),
+            ),
+        )
+        self.dispatcher = dispatcher_pb2_grpc.CollectiveDispatcherStub(self.channel)
+        self.registry = registry_pb2_grpc.CollectorRegistryStub(self.channel)
+
+    async def serve(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        payload: AnyPayload | str | None = None,
+        *,
+        timeout: float | None = None,
+        **fields: Any,
+    ) -> ServeResponse:
+        return await self.dispatcher.Serve(
+            ServeRequest(
+                namespace=namespace,
+                service=ServiceTypeRef(service_name=service),
+                method_name=method,
+                input=packed(payload),
+                **fields,
+            ),
+            timeout=timeout,
+        )
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        payload: AnyPayload | str | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> DispatchResponse:
+        return await self.dispatcher.Dispatch(
+            DispatchRequest(
+                namespace=namespace,
+                service=ServiceTypeRef(service_name=service),
+                method_name=method,
+                input=packed(payload),
+                target_collector_id=target,
+            ),
+            timeout=timeout,
+            metadata=metadata,
+        )
+
+    async def connect(
+        self, collector_id: str, address: str, namespaces: tuple[str, ...] = ()
+    ) -> ConnectResponse:
+        return await self.dispatcher.Connect(
+            ConnectRequest(collector_id=collector_id, address=address, namespaces=namespaces)
+        )
+
+    async def register(
+        self, namespace: str, service: str, *methods: str
+    ) -> RegisterServiceResponse:
+        descriptor = ServiceDescriptorProto(name=service)
+        for method in methods:
+            descriptor.method.add(name=method)
+        return await self.registry.RegisterService(
+            RegisterServiceRequest(namespace=namespace, service_descriptor=descriptor)
+        )
+
+    async def validate(self, namespace: str, service: str, method: str) -> ValidateMethodResponse:
+        return await self.registry.ValidateMethod(
+            ValidateMethodRequest(namespace=namespace, service_name=service, method_name=method)
+        )
+
+
+class Peer(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
+    """A peer played by the test: it answers what it is told to, and remembers what it was asked."""
+
+    def __init__(self, collector_id: str) -> None:
+        self.collector_id = collector_id
+        self.served: list[ServeRequest] = []
+        self.metadata: list[dict[str, str | bytes]] = []
+        self.asked: list[ConnectRequest] = []
+        self.address = ""
+        self.on_serve: Callable[[ServeRequest, Any], Awaitable[ServeResponse]] = self.answer_ok
+        self.on_connect: Callable[[ConnectRequest, Any], Awaitable[ConnectResponse]] = (
+            self.accept_connection
+        )
+
+    async def answer_ok(self, request: ServeRequest, context: Any) -> ServeResponse:
+        return ServeResponse(
+            status=Status(code=Status.HTTP_OK, message="OK"),
+            output=request.input if request.HasField("input") else None,
+            executor_id=self.collector_id,
+        )
+
+    async def accept_connection(self, request: ConnectRequest, context: Any) -> ConnectResponse:
+        return ConnectResponse(
+            status=Status(code=Status.HTTP_OK, message="OK"),
+            connection_id="played",
+            shared_namespaces=request.namespaces,
+            target_collector_id=self.collector_id,
+        )
+
+    async def Serve(self, request: ServeRequest, context: Any) -> ServeResponse:
+        self.served.append(request)
+        self.metadata.append(dict(context.invocation_metadata()))
+        return await self.on_serve(request, context)
+
+    async def Connect(self, request: ConnectRequest, context: Any) -> ConnectResponse:
+        self.asked.append(request)
+        return await self.on_connect(request, context)
+
+    async def Dispatch(self, request: DispatchRequest, context: Any) -> DispatchResponse:
+        raise NotImplementedError
+
+
+class Field:
+    """What a test starts. All of it is stopped when the test is over."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.AsyncExitStack()
+
+    async def collector(self, collector_id: str = "west", **settings: Any) -> Collector:
+        """Returns a running collector."""
+        return await self.running(self.unstarted(collector_id, **settings))
+
+    def unstarted(self, collector_id: str = "west", **settings: Any) -> Collector:
+        """Returns a collector that is not started, and not stopped either."""
+        return Collector(CollectorSettings(collector_id=collector_id, **settings))
+
+    async def running(self, collector: Collector) -> Collector:
+        """Starts it, and stops it when the test is over."""
+        await collector.start()
+        self._stack.push_async_callback(collector.kill)
+        return collector
+
+    def caller(self, address: str) -> Caller:
+        """Returns a client of the collector at that address."""
+        caller = Caller(address)
+        self._stack.push_async_callback(caller.channel.close)
+        return caller
+
+    async def peer(self, collector_id: str, port: int = 0) -> Peer:
+        """Returns a peer that the test plays, listening."""
+        peer = Peer(collector_id)
+        server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+        dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(peer, server)
+        peer.address = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+        await server.start()
+        self._stack.push_async_callback(server.stop, None)
+        return peer
+
+    async def registry(self, servicer: registry_pb2_grpc.CollectorRegistryServicer) -> str:
+        """Serves a registry that the test plays, and returns its address."""
+        server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+        registry_pb2_grpc.add_CollectorRegistryServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        self._stack.push_async_callback(server.stop, None)
+        return f"127.0.0.1:{port}"
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Returns once the condition holds; the test's time limit ends the wait."""
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+def packed(value: AnyPayload | str | None) -> AnyPayload | None:
+    if isinstance(value, str):
+        payload = AnyPayload()
+        payload.Pack(StringValue(value=value))
+        return payload
+    return value
+
+
+@pytest.fixture
+def field() -> Field:
+    return Field()
+
+
+@pytest.fixture
+def text() -> Callable[[str], AnyPayload | None]:
+    """Packs a text as the dispatcher's callers do."""
+    return packed
+
+
+@pytest.fixture
+def status_of() -> Callable[[Any], tuple[int, str]]:
+    """Returns what an answer's status says: its number and its text."""
+
+    def read(answer: Any) -> tuple[int, str]:
+        assert answer.HasField("status")
+        return answer.status.code, answer.status.message
+
+    return read
+
+
+@pytest.fixture
+def closed_port() -> Mapping[str, str]:
+    """An address at which nobody listens, as `address`."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return {"address": f"127.0.0.1:{probe.getsockname()[1]}"}
+
+
+@pytest.fixture
+def brief() -> timedelta:
+    """A limit for what a test wants to see run out."""
+    return timedelta(milliseconds=300)

@@ -1,4 +1,3 @@
-
 """Meshes for plain test functions: every call waits for its answer.
 
 The mesh itself lives on the loop of a `Runtime`; nothing here is asynchronous, and

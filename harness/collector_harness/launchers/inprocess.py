@@ -176,7 +176,7 @@ class InProcessNode:
                 "connections",
                 "address",
             )
-            if not hasattr(made, name)
+            if name not in dir(made)
         ]
         if lacks:
             raise InvalidInput(

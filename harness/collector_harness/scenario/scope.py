@@ -6,7 +6,7 @@ and a stream of fakes of their own. How values are put into texts is in `values`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
@@ -100,6 +100,15 @@ class Scope:
     def text(self, value: str) -> str:
         """Returns a text, such as a name, with its paths replaced."""
         return as_text(substitute(value, self.look_up))
+
+    def texts(self, value: Sequence[str] | Template) -> tuple[str, ...]:
+        """Returns texts, such as names, that may be written as a path to a list of them."""
+        if not isinstance(value, Template):
+            return tuple(self.text(each) for each in value)
+        filled = self.fill(value.text)
+        if not isinstance(filled, list):
+            raise InvalidInput(Problem(message=f"'{value}' became a wrong value: it is not a list"))
+        return tuple(as_text(each) for each in filled)
 
     def duration(self, value: timedelta | Template) -> timedelta:
         """Returns a duration that may be written as a path."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 from collector_harness.documents.validation import StrictModel
 from collector_harness.scenario.model.answers import CALL, OBSERVATION, ROUTES, answer_schema
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata, Texts
-from collector_harness.scenario.model.modifiers import Payload
+from collector_harness.scenario.model.modifiers import Payload, TextItems
 from collector_harness.scenario.model.terms import (
     Duration,
     MethodTerm,
@@ -83,7 +83,9 @@ class Connection(StrictModel):
     )
     collector_id: Text | None = Field(default=None, description="The id that the request carries.")
     address: Text | None = Field(default=None, description="The address that it carries.")
-    namespaces: Texts | None = Field(default=None, description="The namespaces that it carries.")
+    namespaces: TextItems | None = Field(
+        default=None, description="The namespaces that it carries."
+    )
 
 
 def _connection(value: object) -> object:

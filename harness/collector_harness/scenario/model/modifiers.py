@@ -15,7 +15,16 @@ from collector_harness.scenario.model.answers import EXPECTED
 from collector_harness.scenario.model.terms import Duration
 from collector_harness.scenario.values import Template, parse_template
 
-__all__ = ["Condition", "Eventually", "Items", "Never", "Payload", "Poll", "Reconsider"]
+__all__ = [
+    "Condition",
+    "Eventually",
+    "Items",
+    "Never",
+    "Payload",
+    "Poll",
+    "Reconsider",
+    "TextItems",
+]
 
 
 class Eventually(StrictModel):
@@ -93,6 +102,31 @@ Items = Annotated[
     ),
 ]
 """A list of anything, or a path to one."""
+
+
+def _text_items(value: object) -> tuple[str, ...] | Template:
+    items = _items(value)
+    if isinstance(items, Template):
+        return items
+    wrong = next((item for item in items if not isinstance(item, str)), "")
+    if wrong != "":
+        raise ValueError(f"expected a list of texts, and '{wrong}' is none\nput it in quotes")
+    return tuple(str(item) for item in items)
+
+
+TextItems = Annotated[
+    tuple[str, ...] | Template,
+    PlainValidator(_text_items),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "string", "pattern": r"^\$\{[^{}]*\}$"},
+            ]
+        }
+    ),
+]
+"""A list of texts that may hold paths, or a path to a list."""
 
 Payload = Annotated[object, WithJsonSchema({})]
 """Any value; texts in it may hold paths."""

@@ -52,7 +52,7 @@ async def connect(step: ConnectStep, at: Place) -> Answer:
     if peer.address is not None:
         address = at.scope.text(peer.address)
     if peer.namespaces is not None:
-        namespaces = tuple(at.scope.text(each) for each in peer.namespaces)
+        namespaces = at.scope.texts(peer.namespaces)
     reply = await at.node(step).client.connect(
         collector_id,
         address,

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 __all__ = ["did_you_mean"]
 
 _LISTED = 12
+_CLOSE = 0.65
+"""How alike two words must be: `winer` proposes `winner`, but not `index`."""
 
 
 def did_you_mean(word: str, known: Iterable[str], *, what: str) -> str | None:
@@ -18,7 +20,7 @@ def did_you_mean(word: str, known: Iterable[str], *, what: str) -> str | None:
     """
     names = list(dict.fromkeys(known))
     folded = {name.casefold(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=_CLOSE)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
     if not names:

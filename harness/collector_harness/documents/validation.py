@@ -118,7 +118,8 @@ def _told(detail: ErrorDetails) -> str:
     if kind == "value_error":
         return str(context.get("error", detail["msg"]))
     if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        expected = str(context.get("expected", ""))
+        choices = [choice.strip("'") for choice in re.split(", | or ", expected)]
         told = f"{_describe(value)} is not one of: {', '.join(choices)}"
         hint = did_you_mean(value, choices, what="choose from") if isinstance(value, str) else None
         return f"{told}\n{hint}" if hint and hint.startswith("did") else told

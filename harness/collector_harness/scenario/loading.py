@@ -27,7 +27,7 @@ from collector_harness.scenario.model import (
 )
 from collector_harness.scenario.support import unsupported
 from collector_harness.scenario.values import Template
-from collector_harness.topology import Topology, build_topology
+from collector_harness.topology import Topology, TopologySpec, build_topology
 
 __all__ = ["Case", "Scenario", "load_scenario", "parse_scenario"]
 
@@ -137,11 +137,13 @@ def _check(document: Document) -> Scenario:
     topology: Topology | None = None
     try:
         file = ScenarioFile.model_validate(document.value)
+        spec: TopologySpec | None = file.topology
     except ValidationError as error:
         problems += problems_of(error, ScenarioFile, document)
-    if file is not None:
+        spec = _spec_alone(document)
+    if spec is not None:
         try:
-            topology = build_topology(file.topology, document, ("topology",))
+            topology = build_topology(spec, document, ("topology",))
         except InvalidInput as error:
             problems += error.problems
     problems += check_document(document, topology)
@@ -150,6 +152,15 @@ def _check(document: Document) -> Scenario:
     assert file is not None
     assert topology is not None
     return Scenario(file=file, topology=topology, document=document)
+
+
+def _spec_alone(document: Document) -> TopologySpec | None:
+    """Returns the topology of a file that is broken elsewhere, so that its names are known."""
+    value = document.value
+    try:
+        return TopologySpec.model_validate(value.get("topology") if isinstance(value, dict) else 0)
+    except ValidationError:  # told already
+        return None
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

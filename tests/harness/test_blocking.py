@@ -113,10 +113,15 @@ def test_a_process_is_killed_paused_and_started_again() -> None:
 def test_a_failing_test_leaves_nothing() -> None:
     threads = set(threading.enumerate())
     nodes = []
-    with pytest.raises(ZeroDivisionError):
+
+    def fail() -> None:
         with BlockingMesh.running(ORDERS) as mesh:
-            nodes = list(mesh)
-            _ = 1 / 0
+            nodes.extend(mesh)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert len(nodes) == 2
     assert not any(node.alive for node in nodes)
     left = {thread.name for thread in set(threading.enumerate()) - threads}
     assert "collector-harness" not in left

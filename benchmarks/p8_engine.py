@@ -79,7 +79,10 @@ async def _runner(opening: Opening, stack: AsyncExitStack) -> Measure:
 
         async def work() -> None:
             for number in waiting:
-                thousand.check(await stub.Dispatch(thousand.request(number)), number)
+                reply = await stub.Dispatch(
+                    thousand.request(number), timeout=thousand.DEADLINE_SECONDS
+                )
+                thousand.check(reply, number)
 
         started = time.perf_counter()
         async with asyncio.TaskGroup() as group:

@@ -38,6 +38,7 @@ def call(address: str) -> Iterator[Callable[[int], None]]:
         stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(channel)
 
         def call(number: int) -> None:
-            thousand.check(stub.Dispatch(thousand.request(number)), number)
+            reply = stub.Dispatch(thousand.request(number), timeout=thousand.DEADLINE_SECONDS)
+            thousand.check(reply, number)
 
         yield call

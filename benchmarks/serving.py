@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -42,11 +43,7 @@ async def served(serving: Serving) -> AsyncIterator[str]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(READY_SECONDS):
-            address = (await process.stdout.readline()).decode().strip()
-        if not address:
-            raise MeasurementFailed(f"{serving.__name__} did not start: its error is above")
-        yield address
+        yield await _address(process.stdout, serving.__name__)
     finally:
         process.stdin.close()
         try:
@@ -56,6 +53,17 @@ async def served(serving: Serving) -> AsyncIterator[str]:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+async def _address(output: asyncio.StreamReader, name: str) -> str:
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            address = (await output.readline()).decode().strip()
+    except TimeoutError as error:
+        raise MeasurementFailed(f"{name} was not ready within {READY_SECONDS} s") from error
+    if not address:
+        raise MeasurementFailed(f"{name} did not start: its error is above")
+    return address
 
 
 async def _serve(name: str) -> None:
@@ -70,4 +78,6 @@ async def _serve(name: str) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches the parent too, which then ends this process by its standard input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     asyncio.run(_serve(sys.argv[1]))

@@ -13,12 +13,22 @@ from google.protobuf import any_pb2, struct_pb2
 from benchmarks.contests import MeasurementFailed
 from collector_reference.wire import common_pb2, dispatcher_pb2
 
-__all__ = ["COUNT", "TOPOLOGY", "cases_text", "check", "request", "scenario_text"]
+__all__ = [
+    "COUNT",
+    "DEADLINE_SECONDS",
+    "TOPOLOGY",
+    "cases_text",
+    "check",
+    "request",
+    "scenario_text",
+]
 
 COUNT = 1000
 NAMESPACE = "bench"
 SERVICE = "conformance.Probe"
 METHOD = "Echo"
+DEADLINE_SECONDS = 5.0
+"""What the engine gives a call that names no deadline."""
 
 TOPOLOGY = f"nodes: {{hub: {{namespaces: [{NAMESPACE}], probe: [{NAMESPACE}]}}}}"
 

@@ -51,13 +51,14 @@ def load_suite(folder: Path | None = None, *, catalogue: Catalogue) -> Suite:
         if not scenario.file.requirements:
             raise InternalFault(f"{scenario.source} names no requirement")
         path = Path(scenario.source).resolve().relative_to(root).as_posix()
+        found = [
+            SuiteCase(case=case, name=f"{path}{case.id.removeprefix(scenario.source)}")
+            for case in scenario.cases
+        ]
         for key in scenario.file.requirements:
             if key not in catalogue:
                 raise InternalFault(f"{scenario.source} names {key}: no such requirement")
-            cases.setdefault(key, []).extend(
-                SuiteCase(case=case, name=f"{path}{case.id.removeprefix(scenario.source)}")
-                for case in scenario.cases
-            )
+            cases.setdefault(key, []).extend(found)
     return Suite(cases={key: tuple(found) for key, found in cases.items()})
 
 

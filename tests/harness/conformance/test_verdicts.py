@@ -41,6 +41,7 @@ def judged(
         selected=frozenset(results if selected is None else selected),
         catalogue=catalogue(),
         target="exec:my collector",
+        seed=7,
     )
     return {each.requirement.id: each for each in decided}
 
@@ -159,7 +160,7 @@ def test_a_result_is_json_with_evidence_and_a_line_to_paste():
     assert set(document["totals"]) == {verdict.value for verdict in Verdict}
     (found,) = document["requirements"]
     assert (found["id"], found["level"], found["verdict"]) == ("DSP-003", "MUST", "fail")
-    assert found["reproduce"] == "collector-harness verify 'exec:my collector' -k DSP-003"
+    assert found["reproduce"] == "collector-harness verify 'exec:my collector' -k DSP-003 --seed 7"
     evidence = found["cases"][0]["evidence"]
     assert evidence["mismatches"] == [{"path": "handled_by", "expected": "hub", "actual": "peer"}]
     assert evidence["position"]["line"] == 9
@@ -183,8 +184,8 @@ def test_a_finding_shows_what_was_expected_what_came_where_and_how_to_see_it_aga
         "- expected hub",
         "+ was      peer",
         "| WARNING odd",
-        "collector-harness verify 'exec:my collector' -k DSP-003",
         "verdict on exec:my collector: 1 fail",
+        "DSP-003  MUST   fail           handled_by: expected hub, was peer",
     ):
         assert part in text
     assert "\x1b" not in text

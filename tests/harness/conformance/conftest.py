@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+import shlex
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from collector_harness.conformance.verdicts import Verdict, Verdicts
+from collector_harness.conformance.verify import verify
+from collector_harness.targets import parse_target
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., str]:
+    """Returns the target that runs a Python program of this repository."""
+
+    def target(path: Path | str, *arguments: str) -> str:
+        words = shlex.join([str(ROOT / path), *arguments])
+        return f"exec:{{executable}} {words}"
+
+    return target
+
+
+@pytest.fixture(scope="session")
+def stranger(program) -> Callable[[str], str]:
+    """Returns the target of a program in `strangers`."""
+    return lambda name: program(Path(__file__).parent / "strangers" / f"{name}.py")
+
+
+@pytest.fixture(scope="session")
+def judge() -> Callable[..., Verdicts]:
+    """Verifies a target to the end."""
+
+    def run(target: str, **options) -> Verdicts:
+        return asyncio.run(verify(parse_target(target), **options))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def by_verdict() -> Callable[[Verdicts], dict[Verdict, set[str]]]:
+    """Returns the ids of a result by their verdict, without verdicts that nobody got."""
+
+    def sort(verdicts: Verdicts) -> dict[Verdict, set[str]]:
+        sorted_ids: dict[Verdict, set[str]] = {}
+        for each in verdicts.requirements:
+            sorted_ids.setdefault(each.verdict, set()).add(each.requirement.id)
+        return sorted_ids
+
+    return sort
+
+
+def load_mutants() -> dict[str, dict[str, object]]:
+    return tomllib.loads((ROOT / "tests/mutants/mutants.toml").read_text())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "mutant" in metafunc.fixturenames:
+        metafunc.parametrize("mutant", load_mutants())
+
+
+@pytest.fixture(scope="session")
+def mutants() -> dict[str, dict[str, object]]:
+    """What `tests/mutants/mutants.toml` says of each mutant, by name."""
+    return load_mutants()

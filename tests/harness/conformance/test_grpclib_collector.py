@@ -1,0 +1,113 @@
+"""A correct collector that shares no code with ours is accused of nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from collector_harness.conformance.requirements import catalogue
+from collector_harness.conformance.suite import load_suite
+from collector_harness.conformance.verdicts import Verdict
+from collector_harness.errors import ExitCode
+from collector_harness.resources import descriptor_set
+
+EXAMPLE = "examples/grpclib-collector"
+
+
+@pytest.fixture
+def start(repository):
+    """Starts the collector with these variables beside its id."""
+    started = []
+
+    def run(**variables: str) -> subprocess.Popen[str]:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")
+        }
+        process = subprocess.Popen(
+            [sys.executable, repository / EXAMPLE],
+            env=environment | {"COLLECTOR_ID": "west"} | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+def test_it_meets_every_requirement(program, judge, by_verdict):
+    verdicts = judge(program(EXAMPLE))
+    assert by_verdict(verdicts) == {Verdict.PASS: load_suite(catalogue=catalogue()).covered}
+    assert (verdicts.exit_code, verdicts.notices) == (ExitCode.OK, ())
+
+
+def test_its_contract_is_the_one_that_authors_are_handed(repository):
+    handed = repository / EXAMPLE / "grpclib_collector/collector.binpb"
+    assert handed.read_bytes() == descriptor_set()
+
+
+def test_it_imports_nothing_of_ours_and_no_grpcio(repository):
+    code = (
+        "import sys, grpclib_collector.server;"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=repository / EXAMPLE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+    assert "grpclib" in loaded
+    assert not {"grpc", "collector_reference", "collector_harness"} & set(loaded)
+
+
+def test_it_ends_gracefully_when_it_is_asked_to(start):
+    process = start()
+    assert process.stdout.readline().startswith("collector listening on 127.0.0.1:")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("COLLECTOR_ID", ""),
+        ("COLLECTOR_LISTEN", "nowhere"),
+        ("COLLECTOR_CONNECT", "127.0.0.1:0"),
+        ("COLLECTOR_DIALECT", "accretional"),
+        ("COLLECTOR_VALIDATION", "maybe"),
+        ("COLLECTOR_REGISTRY", "sqlite:x"),
+        ("COLLECTOR_TLS_CERT", "x.pem"),
+    ],
+)
+def test_a_variable_that_it_cannot_use_ends_it_with_a_message(start, variable, value):
+    process = start(**{variable: value})
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert variable in complaint
+
+
+def test_a_taken_port_ends_it_with_a_message(start):
+    first = start()
+    address = first.stdout.readline().split()[-1]
+    second = start(COLLECTOR_LISTEN=address)
+    _, complaint = second.communicate(timeout=30)
+    assert second.returncode == 3
+    assert f"cannot listen on {address}" in complaint
+
+
+def test_a_registry_that_cannot_be_asked_is_found_before_the_ready_line(start):
+    process = start(COLLECTOR_REGISTRY_ADDRESS="127.0.0.1:9")
+    output, complaint = process.communicate(timeout=30)
+    assert (process.returncode, output) == (1, "")
+    assert "the registry cannot be asked" in complaint

@@ -74,7 +74,8 @@ def command(
     """Verifies the collector that TARGET stands for, from outside, and tells for each
     requirement whether it is met.
 
-    TARGET is 'reference' or exec:COMMAND, a program that keeps the launch contract.
+    TARGET is exec:COMMAND for a program that keeps the launch contract, 'reference' for the
+    reference collector, or python:MODULE:FACTORY for one with its Python API.
     """
     import sys
 

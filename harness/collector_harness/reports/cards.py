@@ -92,7 +92,7 @@ def _parts(
         yield from _indented(
             block(_json(failure.answer), lines=bounds.answer_lines, columns=bounds.columns)
         )
-    yield from _requirements(failure.requirements or finished.requirements, describe, bounds)
+    yield from _requirements(failure.requirements or finished.requirements, describe)
     if failure.route:
         route = " -> ".join(failure.route)
         yield line("  ", Span("route: ", "accent"), one_line(route, bounds.columns))
@@ -129,15 +129,13 @@ def _mismatches(mismatches: tuple[Mismatch, ...], bounds: Bounds) -> Iterator[Li
         yield line("    ", f"… {over} more mismatch{'es' if over > 1 else ''}")
 
 
-def _requirements(ids: tuple[str, ...], describe: Describe, bounds: Bounds) -> Iterator[Line]:
+def _requirements(ids: tuple[str, ...], describe: Describe) -> Iterator[Line]:
     if not ids:
         return
     yield _heading("requirements")
     for requirement in ids:
         text = describe(requirement)
-        yield line(
-            "    ", one_line(f"{requirement} {text}" if text else requirement, bounds.columns)
-        )
+        yield line("    ", one_line(f"{requirement} {text}" if text else requirement, 1000))
 
 
 def _logs(failure: Failure, bounds: Bounds) -> Iterator[Line]:

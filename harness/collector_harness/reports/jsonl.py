@@ -27,12 +27,14 @@ def encode(event: Event) -> str:
 class JsonLinesReport:
     """Writes each event as one line and flushes it, so that a run that dies leaves its record.
 
-    Raises `EnvironmentLacks` when the file cannot be opened.
+    Raises `EnvironmentLacks` when the file cannot be opened, or an event cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
-            self._file = path.open("w", encoding="utf-8", newline="\n")
+            # Unbuffered: a line that could not be written must not be tried again by `close`.
+            self._file = path.open("wb", buffering=0)
         except OSError as error:
             raise EnvironmentLacks(
                 f"cannot write the event stream to {path}: {error.strerror}; "
@@ -40,8 +42,15 @@ class JsonLinesReport:
             ) from error
 
     def __call__(self, event: Event) -> None:
-        self._file.write(encode(event) + "\n")
-        self._file.flush()
+        line = memoryview(f"{encode(event)}\n".encode("ascii"))
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise EnvironmentLacks(
+                f"cannot write the event stream to {self._path}: {error.strerror}; "
+                "what was written of it is cut off"
+            ) from error
 
     def close(self) -> None:
         self._file.close()

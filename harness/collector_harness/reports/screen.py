@@ -130,8 +130,12 @@ class RichScreen:
         from rich.text import Text
 
         shown = [Text.assemble(*((text, _STYLES[style]) for text, style in each)) for each in lines]
-        for text in shown:
-            self._console.print(text, soft_wrap=True)
+        try:
+            for text in shown:
+                self._console.print(text, soft_wrap=True)
+        except SystemExit as error:
+            # What rich makes of a pipe that nobody reads any more.
+            raise BrokenPipeError from error
 
     def begin(self, total: int) -> None:
         if not self._look.live or self._progress is not None:

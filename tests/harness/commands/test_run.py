@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -204,6 +205,35 @@ def test_a_totals_file_that_cannot_be_written_is_told_before_the_run(run: Run) -
     assert ended.returncode == 3
     assert "there is no folder missing" in ended.stderr
     assert ended.stdout == ""
+
+
+@pytest.mark.usefixtures("suite")
+@pytest.mark.parametrize("option", ["--json", "--jsonl"])
+def test_a_file_that_cannot_be_written_to_the_end_fails_the_run(run: Run, option: str) -> None:
+    ended = run("run", "routed.scenario.yaml", option, "/dev/full")
+    assert ended.returncode == 3
+    assert "to /dev/full: No space left on device" in ended.stderr
+    assert "2 passed, 0 failed" in ended.stdout
+
+
+@pytest.mark.usefixtures("suite")
+@pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1"}])
+def test_a_reader_that_leaves_early_gets_no_complaint(
+    suite: Path, environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "collector_harness", "run", "routed.scenario.yaml"],
+        cwd=suite,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -59,7 +59,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 _PLAIN = (True, False)
 _CORE = "tag:yaml.org,2002:"
-_TEXT_TAGS = frozenset({"!", _CORE + "str"})
+_TEXT_TAGS = frozenset({_CORE + "str"})
 _PLAIN_TAGS = frozenset({_CORE + name for name in ("int", "float", "bool", "null")})
 
 
@@ -210,7 +210,7 @@ class _Builder:
         return _CONSTANTS.get(text, text)
 
     def _check_tag(self, node: Node, expected: str) -> None:
-        if node.tag not in (_CORE + expected, "!"):
+        if node.tag != _CORE + expected:
             self._problem(
                 node,
                 f"the tag '{node.tag}' is not supported",
@@ -294,7 +294,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str, locate: Locate) -> Proble
     context = error.context_mark
     if "found another document" in told:
         told, hint = "a second document begins here", "write one document per file"
-    elif "\t" in written[: column + 1] and "cannot start any token" in told:
+    elif "\t" in written[: column + 1] and ("any token" in told or "tab character" in told):
         told, hint = "a tab is used as indentation", "indent with spaces"
     elif "cannot start any token" in told:
         told = f"a value cannot begin with '{written[column : column + 1]}'"

@@ -35,7 +35,7 @@ from collector_reference.dispatch.handlers import Handler, HandlerTable, Registe
 from collector_reference.dispatch.peers import Connection
 from collector_reference.dispatch.service import DispatcherService
 from collector_reference.dispatch.workers import Workers
-from collector_reference.errors import BindError
+from collector_reference.errors import BindError, InvalidRecord
 from collector_reference.introspection import Health, add_reflection
 from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.memory import MemoryStore
@@ -109,7 +109,7 @@ class Collector:
         self._address = ""
         self._links: tuple[RegistryLink, ...] = ()
         self._watching: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._stopped = asyncio.Event()
 
     # What it is
 
@@ -153,6 +153,8 @@ class Collector:
         With `decode` False the handler gets the `Any` itself, never a Python value.
         Raises `TypeError` for a handler that cannot be called so, `InvalidRecord` for empty names.
         """
+        if not (namespace and service and method):
+            raise InvalidRecord("a handler needs the names of a namespace, a service and a method")
         self._handlers.add(namespace, service, method, handler, decode=decode)
         if declare:
             self._declare(namespace, service, (method,))
@@ -211,12 +213,16 @@ class Collector:
         `grace` defaults to the settings'. When it is over, what still runs is cancelled.
         """
         seconds = (self._settings.grace if grace is None else grace).total_seconds()
-        if self._server is not None and not self._stopped and self._address:
+        if self._server is not None and not self._stopped.is_set():
             self._guard.draining = True
             await self._health.set(serving=False)
             window = min(self._settings.refusal_window.total_seconds(), seconds)
-            await asyncio.sleep(window)
             seconds -= window
+            try:
+                async with asyncio.timeout(window):
+                    await self._stopped.wait()
+            except TimeoutError:
+                pass
         await self._shut(seconds or None)
 
     async def kill(self) -> None:
@@ -235,7 +241,7 @@ class Collector:
         await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
 
     async def _shut(self, seconds: float | None) -> None:
-        self._stopped = True
+        self._stopped.set()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

@@ -16,6 +16,8 @@ from collector_reference.settings import CollectorSettings
 
 __all__ = ["CANNOT_LISTEN", "INTERRUPTED", "NOT_READY", "STOPPED", "serve"]
 
+_LOG = logging.getLogger(__name__)
+
 STOPPED = 0
 """It was asked to stop, and did."""
 CANNOT_LISTEN = 3
@@ -51,6 +53,7 @@ async def _serve(settings: CollectorSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
     collector = Collector(settings)
+    _LOG.info("collector '%s' is starting", settings.collector_id)
     starting = asyncio.create_task(collector.start())
     first_signal = asyncio.create_task(signals.get())
     await asyncio.wait({starting, first_signal}, return_when=asyncio.FIRST_COMPLETED)

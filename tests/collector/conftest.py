@@ -79,7 +79,7 @@ class Caller:
         method: str,
         payload: AnyPayload | str | None = None,
         *,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - becomes the call's deadline
         **fields: Any,
     ) -> ServeResponse:
         return await self.dispatcher.Serve(
@@ -101,7 +101,7 @@ class Caller:
         payload: AnyPayload | str | None = None,
         *,
         target: str = "",
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - becomes the call's deadline
         metadata: tuple[tuple[str, str], ...] = (),
     ) -> DispatchResponse:
         return await self.dispatcher.Dispatch(
@@ -228,7 +228,16 @@ class Field:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Returns once the condition holds; the test's time limit ends the wait."""
-        while not condition():
+
+        async def look() -> bool:
+            return condition()
+
+        await self.eventually(look)
+
+    async def eventually(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """The same for a condition that has to be asked for."""
+        # What is waited for happens in other processes and in gRPC: no event tells of it.
+        while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     async def close(self) -> None:

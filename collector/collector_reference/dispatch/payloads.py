@@ -55,7 +55,9 @@ def encoded(value: object) -> Any | None:
     except UnsupportedOutput:
         raise
     except Exception as error:  # every kind of message and mapping fails in its own way
-        raise UnsupportedOutput(f"a value of type {type(value).__name__} does not fit: {error}") from error
+        raise UnsupportedOutput(
+            f"a value of type {type(value).__name__} does not fit: {error}"
+        ) from error
 
 
 def _as_message(value: object) -> Message:

@@ -117,10 +117,12 @@ def service_record(namespace: str, descriptor: ServiceDescriptorProto) -> Servic
 
 
 def extended_record(record: ServiceRecord, methods: Iterable[str]) -> ServiceRecord:
-    """Returns the record with those methods added that it lacks."""
+    """Returns the record with those methods added that it lacks; raises `InvalidRecord`."""
     message = RegisteredService()
     message.CopyFrom(record.message)
     for method in methods:
+        if not method:
+            raise InvalidRecord(f"service '{record.service_name}' has a method without a name")
         if method not in record.methods:
             message.service_descriptor.method.add(name=method)
             message.method_names.append(method)

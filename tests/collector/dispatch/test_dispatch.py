@@ -451,8 +451,12 @@ async def test_a_deadline_cancels_the_remote_handler(field):
         await field.caller(west.address).dispatch("users", PROBE, "Sleep", minute, timeout=0.3)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     caller = field.caller(east.address)
-    while not (await caller.serve("users", PROBE, "Cancelled", "k")).output.value:
-        await asyncio.sleep(0.01)
+
+    async def was_cancelled() -> bool:
+        reply = await caller.serve("users", PROBE, "Cancelled", "k")
+        return reply.output.value == b"\x08\x01"
+
+    await field.eventually(was_cancelled)
 
 
 async def test_a_peer_that_dies_in_mid_call_is_a_failure_in_time(field):

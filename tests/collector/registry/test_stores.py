@@ -81,7 +81,7 @@ async def test_a_list_is_whole_exact_and_in_order(store):
 async def test_a_proto_is_stored_once(store):
     record = proto_record("ns", FileDescriptorProto(name="a.proto"), [])
     await store.add_proto(record)
-    with pytest.raises(AlreadyRegistered, match="proto 'ns/a.proto' is already registered"):
+    with pytest.raises(AlreadyRegistered, match=r"proto 'ns/a\.proto' is already registered"):
         await store.add_proto(proto_record("ns", FileDescriptorProto(name="a.proto"), []))
     assert store.proto("ns", "a.proto") is record
     assert store.proto("ns", "b.proto") is None

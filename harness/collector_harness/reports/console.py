@@ -87,6 +87,7 @@ class ConsoleReport:
     def __call__(self, event: Event) -> None:
         match event:
             case CaseStarted():
+                self._tally.begin(event)
                 self._running[event.case] = None
                 self._advance()
             case CaseFinished():

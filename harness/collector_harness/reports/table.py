@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from collector_harness.events import CaseFinished, Outcome, RunFinished
+from collector_harness.events import CaseFinished, CaseStarted, Outcome, RunFinished
 from collector_harness.reports.cards import duration
 from collector_harness.reports.escaping import one_line, width
 from collector_harness.reports.lines import Line, Span, line
@@ -34,9 +34,13 @@ class Row:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts cases per scenario as they finish, in the order in which scenarios first appear."""
+    """Counts cases per scenario as they finish; scenarios stand in the order of their begin."""
 
     _rows: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+
+    def begin(self, started: CaseStarted) -> None:
+        """Gives the scenario of a case its place."""
+        self._rows.setdefault((started.source, started.scenario), [0, 0, 0.0])
 
     def add(self, finished: CaseFinished) -> None:
         """Counts one case."""
@@ -45,10 +49,11 @@ class Tally:
         counts[2] += finished.seconds
 
     def rows(self) -> tuple[Row, ...]:
-        """Returns what was counted so far."""
+        """Returns what was counted so far, without scenarios of which no case has ended."""
         return tuple(
             Row(title=title, source=source, passed=int(passed), failed=int(failed), seconds=seconds)
             for (source, title), (passed, failed, seconds) in self._rows.items()
+            if passed or failed
         )
 
 

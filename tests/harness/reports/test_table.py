@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from collector_harness.events import CaseFinished, Outcome, RunFinished, Totals
+from collector_harness.events import CaseFinished, CaseStarted, Outcome, RunFinished, Totals
 from collector_harness.reports.lines import plain
 from collector_harness.reports.table import Row, Tally, summary, table
 
@@ -53,6 +53,19 @@ def test_a_tally_counts_every_outcome_but_passed_as_failed() -> None:
     assert tally.rows() == (Row(title="s", source="f", passed=1, failed=3, seconds=1.0),)
 
 
+def test_a_tally_keeps_the_order_in_which_scenarios_begin() -> None:
+    tally = Tally()
+    for title in ("first", "second", "third"):
+        tally.begin(CaseStarted(case=title, scenario=title, source="f"))
+    for title in ("second", "first"):
+        tally.add(
+            CaseFinished(
+                case=title, scenario=title, source="f", outcome=Outcome.PASSED, seconds=1.0
+            )
+        )
+    assert [each.title for each in tally.rows()] == ["first", "second"]
+
+
 def finished(totals: Totals, **changes: object) -> RunFinished:
     return dataclasses.replace(
         RunFinished(totals=totals, seconds=1.5, exit_code=0), **changes  # type: ignore[arg-type]
@@ -71,3 +84,16 @@ def test_the_summary_of_an_interrupted_run_counts_what_did_not_run() -> None:
     assert plain([summary(event, seed=None, planned=9)]) == (
         "2 scenarios, 4 cases: 4 passed, 0 failed, 5 not run in 1.500 s; interrupted\n"
     )
+
+
+def test_scenarios_stand_in_the_order_in_which_they_begin_and_only_with_an_ended_case() -> None:
+    tally = Tally()
+    for source in ("first", "second", "third"):
+        tally.begin(CaseStarted(case=source, scenario="s", source=source))
+    for source in ("third", "first"):
+        tally.add(
+            CaseFinished(
+                case=source, scenario="s", source=source, outcome=Outcome.PASSED, seconds=0.25
+            )
+        )
+    assert [row.source for row in tally.rows()] == ["first", "third"]

@@ -53,19 +53,6 @@ def test_a_tally_counts_every_outcome_but_passed_as_failed() -> None:
     assert tally.rows() == (Row(title="s", source="f", passed=1, failed=3, seconds=1.0),)
 
 
-def test_a_tally_keeps_the_order_in_which_scenarios_begin() -> None:
-    tally = Tally()
-    for title in ("first", "second", "third"):
-        tally.begin(CaseStarted(case=title, scenario=title, source="f"))
-    for title in ("second", "first"):
-        tally.add(
-            CaseFinished(
-                case=title, scenario=title, source="f", outcome=Outcome.PASSED, seconds=1.0
-            )
-        )
-    assert [each.title for each in tally.rows()] == ["first", "second"]
-
-
 def finished(totals: Totals, **changes: object) -> RunFinished:
     return dataclasses.replace(
         RunFinished(totals=totals, seconds=1.5, exit_code=0), **changes  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
 from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.encoding import to_any
-from collector_harness.client.pools import known_types
+from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reflection import Reflection
 from collector_harness.client.reply import Reply, grpc_reply, reply_of
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
@@ -53,7 +53,8 @@ class NodeClient:
         self.node = node or address
         """The name that replies carry."""
         self._transport = Transport(address)
-        self._reflection = Reflection(self._transport.channel)
+        self._reflection: Reflection | None = None
+        """Made when first needed: most nodes are never asked what they offer."""
 
     async def close(self) -> None:
         """Closes the channel; calls in flight are answered CANCELLED."""
@@ -86,7 +87,7 @@ class NodeClient:
             namespace=namespace,
             service=_service(service, service_namespace),
             method_name=method,
-            input=to_any(input, types=self._reflection.types),
+            input=to_any(input, types=self._types),
             target_collector_id=target,
             routing_hints=routing_hints,
         )
@@ -111,7 +112,7 @@ class NodeClient:
             namespace=namespace,
             service=_service(service, service_namespace),
             method_name=method,
-            input=to_any(input, types=self._reflection.types),
+            input=to_any(input, types=self._types),
             execution_context=execution_context,
         )
         return await self._typed(
@@ -324,7 +325,7 @@ class NodeClient:
             rpc=path,
             request=self._shown(request),
             kind=kind,
-            types=self._reflection.types,
+            types=self._types,
         )
 
     async def _streamed(
@@ -344,7 +345,7 @@ class NodeClient:
         output: list[object] = []
         for body in bodies:
             try:
-                output.append(from_message(kind.FromString(body), types=self._reflection.types))
+                output.append(from_message(kind.FromString(body), types=self._types))
             except Exception:  # noqa: BLE001 - whatever protobuf says of hostile bytes
                 output.append({"@bytes": base64.b64encode(body).decode("ascii")})
         return grpc_reply(
@@ -356,8 +357,12 @@ class NodeClient:
             response=json_values(output),
         )
 
+    @property
+    def _types(self) -> TypePool | None:
+        return None if self._reflection is None else self._reflection.types
+
     def _shown(self, request: Message) -> object:
-        return json_values(from_message(request, types=self._reflection.types))
+        return json_values(from_message(request, types=self._types))
 
     def _request(self, method: MethodDescriptor, request: object) -> Message:
         if isinstance(request, Message):
@@ -380,10 +385,14 @@ class NodeClient:
     async def _find(self, path: str) -> MethodDescriptor:
         service, _, name = path[1:].rpartition("/")
         methods = known_types().methods(service)
-        if methods is None and await self._reflection.find(service):
-            methods = self._reflection.types.methods(service)
         if methods is None:
-            known = {*known_types().services, *await self._reflection.services()}
+            if self._reflection is None:
+                self._reflection = Reflection(self._transport.channel)
+            if await self._reflection.find(service):
+                methods = self._reflection.types.methods(service)
+        if methods is None:
+            told = await self._reflection.services() if self._reflection is not None else ()
+            known = {*known_types().services, *told}
             close = difflib.get_close_matches(service, sorted(known), n=1)
             raise InvalidInput(
                 Problem(

@@ -135,7 +135,11 @@ class Child:
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         # Seen, but not yet reaped: its number still belongs to it, so the rest of its group
         # can be ended without hitting a stranger.
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        # (macOS has waitid from Python 3.13 on; before, the group is ended after the reaping.)
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._process.wait()
         with self._reaping:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

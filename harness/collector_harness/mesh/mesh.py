@@ -175,6 +175,8 @@ class Mesh:
         Raises `TargetFailed`, `InvalidInput` or `EnvironmentLacks`; whatever it raises, also on
         cancellation, nothing of the mesh is left running.
         """
+        if self._started:
+            raise InternalFault("a mesh that runs cannot be started again")
         begin = time.perf_counter()
         make_room(
             descriptors_needed(self.topology),
@@ -185,7 +187,10 @@ class Mesh:
             await self._start_nodes()
             await self._join(self.topology.links)
         except BaseException as error:
-            await self._clear()
+            try:
+                await self._clear()
+            except Exception as further:  # noqa: BLE001 - the first error is the one to tell
+                error.add_note(f"while clearing up: {type(further).__name__}: {further}")
             if not isinstance(error, HarnessError) and ran_out(error):
                 raise EnvironmentLacks(
                     "there are no more open files for this process: raise the limit with "

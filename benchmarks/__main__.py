@@ -17,6 +17,10 @@ from benchmarks.contests import run_rounds
 from benchmarks.ratios import Verdict, summarise
 from benchmarks.results import Row, as_table, row, write
 
+NOISY = 1.15
+"""A floor that differs from itself by more than this says more about the machine than the ratio
+does about the code."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
@@ -32,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nwritten to {options.output}")
     if options.rounds < ENOUGH_ROUNDS:
         print(f"with fewer than {ENOUGH_ROUNDS} rounds these figures are not for quoting")
+    noisy = sorted({made.id for made, _ in judged if made.control > NOISY})
+    if noisy:
+        print(f"the floor of {', '.join(noisy)} differs from itself: repeat on a quieter machine")
     for id_ in failed:
         print(f"{id_} could not be measured: its error is above", file=sys.stderr)
     return 1 if failed else 0

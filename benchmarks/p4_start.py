@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import partial
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from benchmarks import bare
 from benchmarks.contests import Contest, Figure, Measure, MeasurementFailed, Sides

@@ -20,7 +20,6 @@ from pydantic import (
     PlainValidator,
     Strict,
     StrictBool,
-    StringConstraints,
     WithJsonSchema,
     model_validator,
 )
@@ -41,7 +40,7 @@ __all__ = [
     "parse_topology",
 ]
 
-_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LINK = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
 _IMPLEMENTATION = re.compile(r"(?:(?P<file>[^:]+\.py)|[A-Za-z_][\w.]*):[A-Za-z_][\w.]*")
 
@@ -59,7 +58,19 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Name = Annotated[str, StringConstraints(pattern=_NAME)]
+def _name(value: object) -> str:
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return value
+    raise ValueError(
+        f"'{value}' cannot be the name of a node\nuse letters, digits, _ and -, a letter first"
+    )
+
+
+Name = Annotated[
+    str,
+    PlainValidator(_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}),
+]
 Names = Annotated[tuple[str, ...], Strict(False)]
 Implementation = Annotated[str, PlainValidator(_implementation), WithJsonSchema({"type": "string"})]
 Implementations = Annotated[

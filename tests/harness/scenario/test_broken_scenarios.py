@@ -374,7 +374,17 @@ FILES = {
     "a wrong requirement": Broken(
         text="version: 1\nscenario: x\nrequirements: [DSP-001, «dsp-4]\n"
         "topology: {nodes: {hub: {}}}\nsteps: [{observe: hub}]\n",
-        message="",
+        message="'dsp-4' is not the id of a requirement",
+        hint="DSP-004",
+    ),
+    "a wrong tag": Broken(
+        text="version: 1\nscenario: x\ntags: [«a b]\n"
+        "topology: {nodes: {hub: {}}}\nsteps: [{observe: hub}]\n",
+        message="'a b' is not a tag",
+    ),
+    "an empty title": Broken(
+        text="version: 1\nscenario: «''\ntopology: {nodes: {hub: {}}}\nsteps: [{observe: hub}]\n",
+        message="this must not be empty",
     ),
     "an unknown isolation": Broken(
         text="version: 1\nscenario: x\nisolation: «share\n"

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Strict, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from collector_harness.documents.validation import StrictModel
 from collector_harness.scenario.model.base import Metadata
@@ -28,8 +36,30 @@ Isolation = Literal["case", "shared", "fresh"]
 back to its start in between; `shared`, all at once on one mesh that is never put back;
 `fresh`, each on a mesh started for it alone."""
 
-Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Z]+-[0-9]{3}$")]
-Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
+_REQUIREMENT = re.compile(r"[A-Z]+-[0-9]{3}")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def _requirement(value: object) -> str:
+    if isinstance(value, str) and _REQUIREMENT.fullmatch(value):
+        return value
+    raise ValueError(f"'{value}' is not the id of a requirement\nwrite for example DSP-004")
+
+
+def _tag(value: object) -> str:
+    if isinstance(value, str) and _TAG.fullmatch(value):
+        return value
+    raise ValueError(f"'{value}' is not a tag\nuse letters, digits and _ . - only")
+
+
+Requirement = Annotated[
+    str,
+    PlainValidator(_requirement),
+    WithJsonSchema({"type": "string", "pattern": f"^{_REQUIREMENT.pattern}$"}),
+]
+Tag = Annotated[
+    str, PlainValidator(_tag), WithJsonSchema({"type": "string", "pattern": f"^{_TAG.pattern}$"})
+]
 
 
 class Defaults(StrictModel):

@@ -8,12 +8,9 @@ too. Only what the caller asks for in a way that cannot be sent raises `InvalidI
 from __future__ import annotations
 
 import base64
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from google.protobuf import json_format
-from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     MethodDescriptorProto,
@@ -25,8 +22,7 @@ from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
 from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.encoding import to_any
-from collector_harness.client.pools import TypePool, known_types
-from collector_harness.client.reflection import Reflection
+from collector_harness.client.methods import Methods, method_path, request_message
 from collector_harness.client.reply import Reply, grpc_reply, reply_of
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
 from collector_harness.errors import InvalidInput, Problem
@@ -53,8 +49,7 @@ class NodeClient:
         self.node = node or address
         """The name that replies carry."""
         self._transport = Transport(address)
-        self._reflection: Reflection | None = None
-        """Made when first needed: most nodes are never asked what they offer."""
+        self._methods = Methods(self._transport.channel, node=self.node)
 
     async def close(self) -> None:
         """Closes the channel; calls in flight are answered CANCELLED."""
@@ -87,7 +82,7 @@ class NodeClient:
             namespace=namespace,
             service=_service(service, service_namespace),
             method_name=method,
-            input=to_any(input, types=self._types),
+            input=to_any(input, types=self._methods.types),
             target_collector_id=target,
             routing_hints=routing_hints,
         )
@@ -112,7 +107,7 @@ class NodeClient:
             namespace=namespace,
             service=_service(service, service_namespace),
             method_name=method,
-            input=to_any(input, types=self._types),
+            input=to_any(input, types=self._methods.types),
             execution_context=execution_context,
         )
         return await self._typed(
@@ -262,13 +257,13 @@ class NodeClient:
         that answers by a stream is read to its end, and `response` is a list then. Raises
         `InvalidInput` for a method that is not known, and for a request that does not fit it.
         """
-        path = _path(full_method)
-        method = await self._find(path)
+        path = method_path(full_method)
+        method = await self._methods.find(path)
         if method.client_streaming:
             raise InvalidInput(
                 Problem(message=f"{path[1:]} takes a stream, and only single requests can be sent")
             )
-        message = self._request(method, request)
+        message = request_message(method, request)
         kind: type[Message] = GetMessageClass(method.output_type)
         if method.server_streaming:
             return await self._streamed(path, message, kind, metadata, timeout)
@@ -286,7 +281,7 @@ class NodeClient:
         """Calls a method with these bytes; `output` is the bytes of the answer, or a list of
         them for an answer that is a stream. Nothing has to be known of the method.
         """
-        path = _path(full_method)
+        path = method_path(full_method)
         pairs = checked_metadata(metadata)
         output: object
         if streaming:
@@ -325,7 +320,7 @@ class NodeClient:
             rpc=path,
             request=self._shown(request),
             kind=kind,
-            types=self._types,
+            types=self._methods.types,
         )
 
     async def _streamed(
@@ -345,7 +340,7 @@ class NodeClient:
         output: list[object] = []
         for body in bodies:
             try:
-                output.append(from_message(kind.FromString(body), types=self._types))
+                output.append(from_message(kind.FromString(body), types=self._methods.types))
             except Exception:  # noqa: BLE001 - whatever protobuf says of hostile bytes
                 output.append({"@bytes": base64.b64encode(body).decode("ascii")})
         return grpc_reply(
@@ -357,62 +352,8 @@ class NodeClient:
             response=json_values(output),
         )
 
-    @property
-    def _types(self) -> TypePool | None:
-        return None if self._reflection is None else self._reflection.types
-
     def _shown(self, request: Message) -> object:
-        return json_values(from_message(request, types=self._types))
-
-    def _request(self, method: MethodDescriptor, request: object) -> Message:
-        if isinstance(request, Message):
-            return request
-        message: Message = GetMessageClass(method.input_type)()
-        pool = method.input_type.file.pool
-        try:
-            if request is not None:
-                json_format.ParseDict(request, message, descriptor_pool=pool)  # type: ignore[arg-type]
-        except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
-            fields = ", ".join(field.name for field in method.input_type.fields)
-            raise InvalidInput(
-                Problem(
-                    message=f"the request does not fit {method.input_type.full_name}: {error}",
-                    hint=f"its fields are: {fields or 'none'}",
-                )
-            ) from error
-        return message
-
-    async def _find(self, path: str) -> MethodDescriptor:
-        service, _, name = path[1:].rpartition("/")
-        methods = known_types().methods(service)
-        if methods is None:
-            if self._reflection is None:
-                self._reflection = Reflection(self._transport.channel)
-            if await self._reflection.find(service):
-                methods = self._reflection.types.methods(service)
-        if methods is None:
-            told = await self._reflection.services() if self._reflection is not None else ()
-            known = {*known_types().services, *told}
-            close = difflib.get_close_matches(service, sorted(known), n=1)
-            raise InvalidInput(
-                Problem(
-                    message=f"node '{self.node}' tells nothing of a service '{service}'",
-                    hint=f"did you mean '{close[0]}'?"
-                    if close
-                    else "server reflection must be on for services other than the collector's own",
-                )
-            )
-        if name not in methods:
-            close = difflib.get_close_matches(name, list(methods), n=1)
-            raise InvalidInput(
-                Problem(
-                    message=f"the service '{service}' has no method '{name}'",
-                    hint=f"did you mean '{close[0]}'?"
-                    if close
-                    else f"its methods are: {', '.join(methods)}",
-                )
-            )
-        return methods[name]
+        return json_values(from_message(request, types=self._methods.types))
 
 
 def _service(name: str, namespace: str) -> common_pb2.ServiceTypeRef:
@@ -424,15 +365,3 @@ def _method(method: str | MethodDescriptorProto) -> MethodDescriptorProto:
         return method
     message = ".google.protobuf.Any"
     return MethodDescriptorProto(name=method, input_type=message, output_type=message)
-
-
-def _path(full_method: str) -> str:
-    service, slash, method = full_method.removeprefix("/").rpartition("/")
-    if not (service and slash and method) or not full_method.isprintable() or " " in full_method:
-        raise InvalidInput(
-            Problem(
-                message=f"{full_method!r} is not the name of a method",
-                hint="write package.Service/Method",
-            )
-        )
-    return f"/{service}/{method}"

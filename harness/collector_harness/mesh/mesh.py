@@ -11,7 +11,6 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Self
 
-from collector_harness.client import NodeClient
 from collector_harness.errors import (
     EnvironmentLacks,
     HarnessError,
@@ -25,86 +24,20 @@ from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch, Runnin
 from collector_harness.launchers.choice import launcher_of, target_of
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
 from collector_harness.mesh.links import dial, until_connected, until_it_dispatches
+from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.order import start_order
 from collector_harness.mesh.readiness import until_healthy
 from collector_harness.targets import AttachTarget, Reference, Target
-from collector_harness.topology.values import Link, Node, Topology
-from collector_reference import Collector, Statistics
+from collector_harness.topology.values import Link, Topology
+from collector_reference import Collector
 
-__all__ = ["Mesh", "MeshNode"]
+__all__ = ["Mesh"]
 
 _numbers = itertools.count(1)
 
 _REVERSE_LIMIT = timedelta(seconds=2)
 """How long the way back of a link may take where only the target's own dispatcher can tell: a
 target that never opens it is for the scenarios to find, not for the start."""
-
-
-class MeshNode:
-    """One node of a running mesh."""
-
-    def __init__(self, node: Node, running: RunningNode) -> None:
-        self.node = node
-        """What it is in the topology."""
-        self.running = running
-        """What was launched."""
-        self._client: NodeClient | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name in the topology."""
-        return self.node.name
-
-    @property
-    def address(self) -> str:
-        """Where it can be dialled; stays the same over restarts."""
-        return self.running.address
-
-    @property
-    def client(self) -> NodeClient:
-        """Calls to it, for the loop of the mesh."""
-        if self._client is None:
-            raise InternalFault(f"node '{self.name}' has no address before the mesh is started")
-        return self._client
-
-    @property
-    def collector(self) -> Collector | None:
-        """The collector itself where it runs in this process, else None."""
-        return self.running.collector
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, paused or not."""
-        return self.running.alive
-
-    @property
-    def failure(self) -> TargetFailed | None:
-        """Why it died, where nobody asked it to."""
-        return self.running.failure
-
-    def statistics(self) -> Statistics | None:
-        """What its collector counted; None where it does not run in this process."""
-        return self.collector.statistics() if self.collector is not None else None
-
-    def logs(self) -> str:
-        """What it wrote, escaped for a terminal; the last part of it where it is long."""
-        return self.running.logs()
-
-    def log_tail(self, count: int = 20) -> str:
-        """The last lines that it wrote, escaped for a terminal."""
-        return self.running.log_tail(count)
-
-    def open_client(self) -> NodeClient:
-        """Opens the channel to it, once its address is known."""
-        if self._client is None:
-            self._client = NodeClient(self.running.address, node=self.name)
-        return self._client
-
-    async def close_client(self) -> None:
-        """Closes the channel to it."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
 
 
 class Mesh:

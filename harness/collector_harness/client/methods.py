@@ -1,0 +1,102 @@
+"""Methods by their names: the known ones, and those that a node tells of by reflection."""
+
+from __future__ import annotations
+
+import difflib
+
+import grpc.aio
+from google.protobuf import json_format
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from collector_harness.client.pools import TypePool, known_types
+from collector_harness.client.reflection import Reflection
+from collector_harness.errors import InvalidInput, Problem
+
+__all__ = ["Methods", "method_path", "request_message"]
+
+
+class Methods:
+    """The methods that can be called on one node."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, node: str) -> None:
+        self._channel = channel
+        self._node = node
+        self._reflection: Reflection | None = None
+        """Made when first needed: most nodes are never asked what they offer."""
+
+    @property
+    def types(self) -> TypePool | None:
+        """What the node told of so far."""
+        return None if self._reflection is None else self._reflection.types
+
+    async def find(self, path: str) -> MethodDescriptor:
+        """Returns the method of `/package.Service/Method`; raises `InvalidInput` with a
+        did-you-mean where neither the harness nor the node knows it.
+        """
+        service, _, name = path[1:].rpartition("/")
+        methods = known_types().methods(service)
+        if methods is None:
+            if self._reflection is None:
+                self._reflection = Reflection(self._channel)
+            if await self._reflection.find(service):
+                methods = self._reflection.types.methods(service)
+        if methods is None:
+            told = await self._reflection.services() if self._reflection is not None else ()
+            known = {*known_types().services, *told}
+            close = difflib.get_close_matches(service, sorted(known), n=1)
+            raise InvalidInput(
+                Problem(
+                    message=f"node '{self._node}' tells nothing of a service '{service}'",
+                    hint=f"did you mean '{close[0]}'?"
+                    if close
+                    else "server reflection must be on for services other than the collector's own",
+                )
+            )
+        if name not in methods:
+            close = difflib.get_close_matches(name, list(methods), n=1)
+            raise InvalidInput(
+                Problem(
+                    message=f"the service '{service}' has no method '{name}'",
+                    hint=f"did you mean '{close[0]}'?"
+                    if close
+                    else f"its methods are: {', '.join(methods)}",
+                )
+            )
+        return methods[name]
+
+
+def request_message(method: MethodDescriptor, request: object) -> Message:
+    """Returns a request as the method's message: a message as it is, anything else in protobuf's
+    JSON form. Raises `InvalidInput` for what does not fit.
+    """
+    if isinstance(request, Message):
+        return request
+    message: Message = GetMessageClass(method.input_type)()
+    pool = method.input_type.file.pool
+    try:
+        if request is not None:
+            json_format.ParseDict(request, message, descriptor_pool=pool)  # type: ignore[arg-type]
+    except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
+        fields = ", ".join(field.name for field in method.input_type.fields)
+        raise InvalidInput(
+            Problem(
+                message=f"the request does not fit {method.input_type.full_name}: {error}",
+                hint=f"its fields are: {fields or 'none'}",
+            )
+        ) from error
+    return message
+
+
+def method_path(full_method: str) -> str:
+    """Returns `/package.Service/Method`; raises `InvalidInput` for what is no such name."""
+    service, slash, method = full_method.removeprefix("/").rpartition("/")
+    if not (service and slash and method) or not full_method.isprintable() or " " in full_method:
+        raise InvalidInput(
+            Problem(
+                message=f"{full_method!r} is not the name of a method",
+                hint="write package.Service/Method",
+            )
+        )
+    return f"/{service}/{method}"

@@ -1,0 +1,78 @@
+"""One node of a running mesh: where it is, how it is called, what it wrote."""
+
+from __future__ import annotations
+
+from collector_harness.client import NodeClient
+from collector_harness.errors import InternalFault, TargetFailed
+from collector_harness.launchers.base import RunningNode
+from collector_harness.topology.values import Node
+from collector_reference import Collector, Statistics
+
+__all__ = ["MeshNode"]
+
+
+class MeshNode:
+    """One node of a running mesh."""
+
+    def __init__(self, node: Node, running: RunningNode) -> None:
+        self.node = node
+        """What it is in the topology."""
+        self.running = running
+        """What was launched."""
+        self._client: NodeClient | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the topology."""
+        return self.node.name
+
+    @property
+    def address(self) -> str:
+        """Where it can be dialled; stays the same over restarts."""
+        return self.running.address
+
+    @property
+    def client(self) -> NodeClient:
+        """Calls to it, for the loop of the mesh."""
+        if self._client is None:
+            raise InternalFault(f"node '{self.name}' has no address before the mesh is started")
+        return self._client
+
+    @property
+    def collector(self) -> Collector | None:
+        """The collector itself where it runs in this process, else None."""
+        return self.running.collector
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, paused or not."""
+        return self.running.alive
+
+    @property
+    def failure(self) -> TargetFailed | None:
+        """Why it died, where nobody asked it to."""
+        return self.running.failure
+
+    def statistics(self) -> Statistics | None:
+        """What its collector counted; None where it does not run in this process."""
+        return self.collector.statistics() if self.collector is not None else None
+
+    def logs(self) -> str:
+        """What it wrote, escaped for a terminal; the last part of it where it is long."""
+        return self.running.logs()
+
+    def log_tail(self, count: int = 20) -> str:
+        """The last lines that it wrote, escaped for a terminal."""
+        return self.running.log_tail(count)
+
+    def open_client(self) -> NodeClient:
+        """Opens the channel to it, once its address is known."""
+        if self._client is None:
+            self._client = NodeClient(self.running.address, node=self.name)
+        return self._client
+
+    async def close_client(self) -> None:
+        """Closes the channel to it."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()

@@ -36,7 +36,7 @@ def test_an_unknown_mutant_is_told_which_there_are(repository):
 def test_a_mutant_breaks_its_requirement_and_no_other(mutant, mutants, program, judge, by_verdict):
     breaks = mutants[mutant]["breaks"]
     target = program("tests/mutants/run.py", mutant)
-    verdicts = judge(target, jobs=2)
+    verdicts = judge(target)
     found = by_verdict(verdicts)
 
     expected = Verdict.TARGET_CRASHED if mutant in CRASHES else Verdict.FAIL
@@ -55,7 +55,7 @@ def test_a_mutant_breaks_its_requirement_and_no_other(mutant, mutants, program, 
         assert failure.position is not None
         assert failure.position.source.endswith(f"{breaks}.scenario.yaml")
         assert failure.mismatches or mutant in CRASHES
-        assert failure.logs["hub"].startswith("collector listening on ")
+        assert "collector listening on " in failure.logs["hub"]
         assert failure.reproduce.endswith(f" -k {breaks} --seed {verdicts.seed}")
 
 

@@ -12,6 +12,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from collector_harness.client import Reply
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Position, TargetFailed
@@ -26,6 +27,7 @@ from collector_harness.events import (
     StepStarted,
 )
 from collector_harness.mesh import Mesh
+from collector_harness.mesh.readiness import pauses
 from collector_harness.scenario.fakes import Fakes
 from collector_harness.scenario.loading import Case
 from collector_harness.scenario.pool import MeshPool
@@ -37,6 +39,8 @@ from collector_harness.targets import Reference, Target
 __all__ = ["Verdict", "run_case"]
 
 _LOG_LINES = 40
+_NOTICE_LIMIT = timedelta(milliseconds=500)
+"""The time in which the end of a process becomes known after its connections have ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +74,8 @@ class _CaseRun:
     outcome: Outcome = Outcome.PASSED
     exit_code: ExitCode = ExitCode.OK
     failure: Failure | None = None
+    _unreachable: bool = False
+    """Whether a call was answered UNAVAILABLE, by whomever."""
     _doing: list[Place] = field(default_factory=list)
     """The steps under way, outermost first where they are inside each other."""
 
@@ -95,6 +101,8 @@ class _CaseRun:
                 pass
             except HarnessError as error:  # from starting the mesh, or putting it back
                 self._wrong(error)
+            except Exception as error:  # noqa: BLE001 - as below
+                self._fault(error)
         finished = CaseFinished(
             case=self.case.id,
             scenario=scenario.title,
@@ -130,19 +138,21 @@ class _CaseRun:
             self._wrong(error, mesh=mesh)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the whole run
             spoilt = True
-            self._fail(
-                Outcome.ERROR,
-                None,
-                f"a fault of the harness: {type(error).__name__}: {error}",
-                at=self._doing[-1] if self._doing else None,
-                mesh=mesh,
-            )
-            self.exit_code = ExitCode.INTERNAL_FAULT
-        for died in mesh.failures()[:1]:
+            self._fault(error, mesh=mesh)
+        for died in (await self._deaths(mesh))[:1]:
             spoilt = True
             self._wrong(died, mesh=mesh)
         if spoilt:
             raise _Spoilt
+
+    async def _deaths(self, mesh: Mesh) -> tuple[TargetFailed, ...]:
+        # The end of a process is noticed later than the end of its connections: without a moment
+        # of patience a death would be told as a call that could not be made, or not at all.
+        if self._unreachable and any(node.alive and node.collector is None for node in mesh):
+            async for _ in pauses(_NOTICE_LIMIT):
+                if mesh.failures():
+                    break
+        return mesh.failures()
 
     async def _steps(self, at: Place) -> None:
         file = self.case.scenario.file
@@ -193,6 +203,7 @@ class _CaseRun:
         self.emit(StepFinished(case=self.case.id, step=at.number, outcome=outcome, seconds=seconds))
 
     def _call_finished(self, at: Place, reply: Reply) -> None:
+        self._unreachable = self._unreachable or reply.status == "UNAVAILABLE"
         self.emit(
             CallFinished(
                 case=self.case.id,
@@ -232,6 +243,12 @@ class _CaseRun:
         self._fail(
             Outcome.CRASHED if crashed else Outcome.ERROR, error, str(error), at=at, mesh=mesh
         )
+
+    def _fault(self, error: Exception, mesh: Mesh | None = None) -> None:
+        told = f"a fault of the harness: {type(error).__name__}: {error}"
+        at = self._doing[-1] if self._doing else None
+        self._fail(Outcome.ERROR, None, told, at=at, mesh=mesh)
+        self.exit_code = ExitCode.INTERNAL_FAULT
 
     def _fail(
         self,

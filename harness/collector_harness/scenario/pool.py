@@ -58,7 +58,7 @@ class MeshPool:
             reusable = isolation == "case" and key is not None
         finally:
             # A case that ended in an error may have left calls behind: its mesh goes.
-            if reusable and await mesh.reset():
+            if reusable and await self._reset(mesh):
                 self._idle[mesh] = key
                 await self._shrink()
             else:
@@ -87,6 +87,13 @@ class MeshPool:
             await mesh.stop()
             raise
         return mesh
+
+    async def _reset(self, mesh: Mesh) -> bool:
+        try:
+            return await mesh.reset()
+        except BaseException:
+            await mesh.stop()
+            raise
 
     async def _shared_mesh(self, key: Hashable, topology: Topology) -> Mesh:
         # The task, not the first case, owns the start: a case that is cancelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collector_reference.dispatch.dialects import Dialect
 from collector_reference.dispatch.handlers import Handler, HandlerContext
 from collector_reference.dispatch.peers import Connection
 from collector_reference.errors import (
@@ -32,6 +33,7 @@ __all__ = [
     "CollectorError",
     "CollectorSettings",
     "Connection",
+    "Dialect",
     "Handler",
     "HandlerContext",
     "HandlerError",

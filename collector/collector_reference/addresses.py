@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "xds:")
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/+\[\]]+):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65535
 
 

@@ -16,6 +16,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+import grpc
 import grpc.aio
 from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 
@@ -31,6 +32,7 @@ from collector_reference.descriptors import (
     service_descriptors,
 )
 from collector_reference.dispatch.connections import Connections
+from collector_reference.dispatch.dialects import Dialect
 from collector_reference.dispatch.handlers import Handler, HandlerTable, RegisteredHandler
 from collector_reference.dispatch.peers import Connection
 from collector_reference.dispatch.service import DispatcherService
@@ -265,14 +267,19 @@ class Collector:
     # Peers
 
     async def connect_to(
-        self, address: str, namespaces: Sequence[str] | None = None
+        self,
+        address: str,
+        namespaces: Sequence[str] | None = None,
+        *,
+        dialect: Dialect | None = None,
     ) -> ConnectResponse:
         """Connects to the collector at the address, and keeps the connection up (S1).
 
-        `namespaces` are what it is told, the collector's own when None. Raises `PeerUnreachable`
-        or `PeerRefused`.
+        `namespaces` are what it is told, the collector's own when None; `dialect` is how it
+        writes ConnectRequest, as the settings say when None. Raises `PeerUnreachable` or
+        `PeerRefused`.
         """
-        return await self._connections.connect_to(address, namespaces)
+        return await self._connections.connect_to(address, namespaces, dialect=dialect)
 
     def connections(self) -> tuple[Connection, ...]:
         """Returns every connection as it is now."""
@@ -347,6 +354,17 @@ class Collector:
 
     def _attach(self, server: grpc.aio.Server) -> None:
         dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)
+        if self._settings.dialect is not Dialect.NATIVE:
+            server.add_registered_method_handlers(
+                DISPATCHER,
+                {
+                    "Connect": grpc.unary_unary_rpc_method_handler(
+                        self._dispatcher.Connect,
+                        request_deserializer=self._settings.dialect.read,
+                        response_serializer=ConnectResponse.SerializeToString,
+                    )
+                },
+            )
         registry_pb2_grpc.add_CollectorRegistryServicer_to_server(
             RegistryService(self._store, system_namespace=self._settings.system_namespace), server
         )
@@ -366,7 +384,8 @@ class Collector:
             record for record in self._store.services(None) if record.namespace != own_namespace
         ]
         limit = self._settings.ready_limit
-        await asyncio.gather(*(link.until_proven(records, limit=limit) for link in self._links))
+        for link in self._links:
+            await link.until_proven(records, limit=limit)
         if self._settings.validation and self._dispatcher.validator is None:
             self._dispatcher.validator = self._links[-1].validator(
                 life=self._settings.validation_cache, generation=lambda: self._store.generation

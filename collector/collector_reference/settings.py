@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Self
 
 from collector_reference.addresses import is_peer_address, parse_listen
+from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.errors import SettingsError
 
 __all__ = ["CollectorSettings"]
@@ -33,7 +34,10 @@ class CollectorSettings:
     advertise: str | None = None
     """The address that it tells its peers; None for the bound one."""
     connect: tuple[str, ...] = ()
-    """Addresses to connect to once it is ready, tried again until they answer."""
+    """Addresses to connect to once it is ready, tried again until they answer. One that speaks
+    another dialect is marked, such as `accretional+host:port`."""
+    dialect: Dialect = Dialect.NATIVE
+    """How its peers and itself write ConnectRequest, where an address is not marked."""
     system_namespace: str = "system"
     """The namespace that its own services are registered in and its port is guarded by."""
     registry_address: str | None = None
@@ -75,7 +79,7 @@ class CollectorSettings:
         for name, addresses in (
             ("advertise", [self.advertise]),
             ("registry_address", [self.registry_address]),
-            ("connect", self.connect),
+            ("connect", [split_dialect(address)[1] for address in self.connect]),
         ):
             for address in addresses:
                 if address is not None and not is_peer_address(address):
@@ -110,9 +114,12 @@ class CollectorSettings:
         for variable in ("COLLECTOR_TLS_CERT", "COLLECTOR_TLS_KEY", "COLLECTOR_TLS_CA"):
             if environment.get(variable):
                 raise SettingsError(variable, "this collector does not speak TLS")
-        _only(environment, "COLLECTOR_DIALECT", "native")
-        _only(environment, "COLLECTOR_REGISTRY", "memory")
-        given: dict[str, object] = {}
+        registry = environment.get("COLLECTOR_REGISTRY") or "memory"
+        if registry != "memory":
+            raise SettingsError(
+                "COLLECTOR_REGISTRY", f"'{registry}' is not supported here, only 'memory'"
+            )
+        given: dict[str, object] = {"dialect": _dialect(environment, "COLLECTOR_DIALECT")}
         for variable, field in _TEXTS.items():
             if environment.get(variable):
                 given[field] = environment[variable]
@@ -154,7 +161,10 @@ def _on_or_off(environment: Mapping[str, str], variable: str) -> bool:
     return text == "on"
 
 
-def _only(environment: Mapping[str, str], variable: str, supported: str) -> None:
-    text = environment.get(variable) or supported
-    if text != supported:
-        raise SettingsError(variable, f"'{text}' is not supported here, only '{supported}'")
+def _dialect(environment: Mapping[str, str], variable: str) -> Dialect:
+    text = environment.get(variable) or Dialect.NATIVE.value
+    try:
+        return Dialect(text)
+    except ValueError as error:
+        known = " or ".join(f"'{dialect.value}'" for dialect in Dialect)
+        raise SettingsError(variable, f"'{text}' is not {known}") from error

@@ -183,6 +183,17 @@ async def test_stopping_twice_and_without_having_started_is_harmless(field):
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+async def test_a_disconnected_collector_routes_to_nobody(field):
+    collector = await field.collector(namespaces=("users",), connect_limit=timedelta(seconds=1))
+    peer = await field.peer("east")
+    await collector.connect_to(peer.address)
+    caller = field.caller(collector.address)
+    assert (await caller.dispatch("users", "S", "M")).handled_by_collector_id == "east"
+    await collector.disconnect()
+    assert collector.connections() == ()
+    assert (await caller.dispatch("users", "S", "M")).status.code == 404
+
+
 async def test_it_is_an_asynchronous_context(field):
     async with field.unstarted(refusal_window=timedelta(0)) as collector:
         reply = await field.caller(collector.address).dispatcher.Serve(ServeRequest())

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from collector_reference import CollectorSettings, SettingsError
+from collector_reference import CollectorSettings, Dialect, SettingsError
 
 
 def test_the_environment_of_the_launch_contract_becomes_settings():
@@ -13,11 +13,11 @@ def test_the_environment_of_the_launch_contract_becomes_settings():
         "COLLECTOR_LISTEN": "127.0.0.1:4000",
         "COLLECTOR_NAMESPACES": "users, orders,",
         "COLLECTOR_ADVERTISE": "west.example:4000",
-        "COLLECTOR_CONNECT": "127.0.0.1:1,127.0.0.1:2",
+        "COLLECTOR_CONNECT": "127.0.0.1:1,native+127.0.0.1:2",
         "COLLECTOR_SYSTEM_NAMESPACE": "internal",
         "COLLECTOR_REGISTRY_ADDRESS": "127.0.0.1:3",
         "COLLECTOR_PROBE": "users",
-        "COLLECTOR_DIALECT": "native",
+        "COLLECTOR_DIALECT": "accretional",
         "COLLECTOR_VALIDATION": "off",
         "COLLECTOR_REGISTRY": "memory",
         "PATH": "/bin",
@@ -27,11 +27,12 @@ def test_the_environment_of_the_launch_contract_becomes_settings():
         listen="127.0.0.1:4000",
         namespaces=("users", "orders"),
         advertise="west.example:4000",
-        connect=("127.0.0.1:1", "127.0.0.1:2"),
+        connect=("127.0.0.1:1", "native+127.0.0.1:2"),
         system_namespace="internal",
         registry_address="127.0.0.1:3",
         probe=("users",),
         validation=False,
+        dialect=Dialect.ACCRETIONAL,
     )
 
 
@@ -54,7 +55,8 @@ def test_without_an_id_each_collector_makes_up_another():
         ("COLLECTOR_CONNECT", "127.0.0.1:1,oops"),
         ("COLLECTOR_REGISTRY_ADDRESS", "oops"),
         ("COLLECTOR_VALIDATION", "maybe"),
-        ("COLLECTOR_DIALECT", "accretional"),
+        ("COLLECTOR_DIALECT", "klingon"),
+        ("COLLECTOR_CONNECT", "klingon+127.0.0.1:1"),
         ("COLLECTOR_REGISTRY", "sqlite:registry.db"),
         ("COLLECTOR_TLS_CERT", "cert.pem"),
         ("COLLECTOR_TLS_KEY", "key.pem"),

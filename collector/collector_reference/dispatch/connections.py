@@ -18,6 +18,7 @@ import grpc.aio
 
 from collector_reference.addresses import is_peer_address
 from collector_reference.channels import dial
+from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.dispatch.peers import Connection, Peer
 from collector_reference.dispatch.routing import rotated, shared
 from collector_reference.errors import PeerError, PeerRefused
@@ -46,6 +47,7 @@ class _Kept:
     address: str
     shared: tuple[str, ...]
     announced: tuple[str, ...] | None
+    dialect: Dialect
 
 
 class Connections:
@@ -61,6 +63,7 @@ class Connections:
         self._turns: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
         self._keepers: dict[Peer, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._retired: set[grpc.aio.Channel] = set()
         self._closed = False
 
     def open(self, addresses: tuple[str, ...]) -> None:
@@ -135,15 +138,25 @@ class Connections:
         return response
 
     async def connect_to(
-        self, address: str, namespaces: Sequence[str] | None = None
+        self,
+        address: str,
+        namespaces: Sequence[str] | None = None,
+        *,
+        dialect: Dialect | None = None,
     ) -> ConnectResponse:
         """Asks the collector at the address to connect, and keeps the connection up.
 
-        `namespaces` are what it is told, the collector's own when None. Raises `PeerUnreachable`
-        or `PeerRefused`; then nothing has changed.
+        `namespaces` are what it is told, the collector's own when None; `dialect` is how, the
+        collector's own when None. Raises `PeerUnreachable` or `PeerRefused`; then nothing has
+        changed.
         """
         announced = tuple(self._settings.namespaces if namespaces is None else namespaces)
-        peer = Peer(address=address, channel=self._dial(address), announced=announced)
+        peer = Peer(
+            address=address,
+            channel=self._dial(address),
+            announced=announced,
+            dialect=dialect or self._settings.dialect,
+        )
         try:
             response = await self._ask(peer)
             stored = self._store_outbound(peer, response)
@@ -222,15 +235,21 @@ class Connections:
         keeper = self._keepers.pop(peer, None)
         if keeper is not None and keeper is not asyncio.current_task():
             keeper.cancel()
+        self._retired.add(peer.channel)
+        self._spawn(self._close_when_idle(peer.channel))
+
+    async def _close_when_idle(self, channel: grpc.aio.Channel) -> None:
         # Calls that are on their way may still come back.
-        self._spawn(peer.channel.close(self._settings.forward_limit.total_seconds()))
+        await channel.close(self._settings.forward_limit.total_seconds())
+        self._retired.discard(channel)
 
     # Keeping connected
 
     async def _connect_until_done(self, address: str) -> None:
+        dialect, address = split_dialect(address)
         for pause in _pauses():
             try:
-                await self.connect_to(address)
+                await self.connect_to(address, dialect=dialect)
             except PeerError as error:
                 _LOG.info("%s; trying again", error)
                 await asyncio.sleep(pause)
@@ -254,6 +273,7 @@ class Connections:
                         # Another collector answers there now.
                         self._remove(before)
                     if not self._store_outbound(peer, response):
+                        self._retire(peer)
                         return
                 except PeerError:
                     await asyncio.sleep(pause)
@@ -277,6 +297,7 @@ class Connections:
                 address=peer.address,
                 shared=peer.shared,
                 announced=peer.announced,
+                dialect=peer.dialect,
             )
             for key, peer in self._peers.items()
         }
@@ -293,6 +314,7 @@ class Connections:
                     address=kept.address,
                     channel=self._dial(kept.address),
                     announced=kept.announced,
+                    dialect=kept.dialect,
                 )
                 peer.begin_connecting()
             peer.collector_id = kept.collector_id
@@ -307,13 +329,13 @@ class Connections:
         tasks = list(self._background)
         for task in tasks:
             task.cancel()
-        peers = list(self._peers.values())
+        channels = [*(peer.channel for peer in self._peers.values()), *self._retired]
         self._peers.clear()
         self._sharing.clear()
         self._in_order.clear()
         self._keepers.clear()
         await asyncio.gather(
-            *tasks, *(peer.channel.close() for peer in peers), return_exceptions=True
+            *tasks, *(channel.close() for channel in channels), return_exceptions=True
         )
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 import grpc
 import grpc.aio
 
+from collector_reference.dispatch.dialects import Dialect
 from collector_reference.errors import PeerRefused, PeerUnreachable
 from collector_reference.status import CanonicalStatus, from_grpc, from_status_code
 from collector_reference.wire.common_pb2 import Status
@@ -24,6 +25,8 @@ from collector_reference.wire.dispatcher_pb2 import (
 from collector_reference.wire.dispatcher_pb2_grpc import CollectiveDispatcherStub
 
 __all__ = ["Connection", "Peer", "PeerFailed"]
+
+CONNECT = "/collector.CollectiveDispatcher/Connect"
 
 # gRPC says this of a call that found no connection to be sent on.
 _NOTHING_SENT = "failed to connect to all addresses"
@@ -65,6 +68,7 @@ class Peer:
         "channel",
         "collector_id",
         "connection_id",
+        "dialect",
         "shared",
     )
 
@@ -77,6 +81,7 @@ class Peer:
         connection_id: str = "",
         shared: tuple[str, ...] = (),
         announced: tuple[str, ...] | None = None,
+        dialect: Dialect = Dialect.NATIVE,
     ) -> None:
         self.address = address
         self.channel = channel
@@ -85,6 +90,7 @@ class Peer:
         self.shared = shared
         self.announced = announced
         """The namespaces that it was told when this side asked for the connection, else None."""
+        self.dialect = dialect
         self._stub = CollectiveDispatcherStub(channel)
 
     def snapshot(self) -> Connection:
@@ -159,7 +165,7 @@ class Peer:
         await self.reach(limit.total_seconds())
         request = ConnectRequest(collector_id=collector_id, address=address, namespaces=namespaces)
         try:
-            response = await self._stub.Connect(request, timeout=limit.total_seconds())
+            response = await self._connect(request, limit)
         except grpc.aio.AioRpcError as error:
             reason = f"{error.code().name}: {error.details()}"
             raise PeerUnreachable(self.address, reason) from error
@@ -169,6 +175,16 @@ class Peer:
         if from_status_code(status.code) is not CanonicalStatus.OK:
             raise PeerRefused(self.address, status.code, f"{status.code} {status.message}")
         return response
+
+    async def _connect(self, request: ConnectRequest, limit: timedelta) -> ConnectResponse:
+        rpc: grpc.aio.UnaryUnaryMultiCallable[ConnectRequest, ConnectResponse] = (
+            self.channel.unary_unary(
+                CONNECT,
+                request_serializer=self.dialect.write,
+                response_deserializer=ConnectResponse.FromString,
+            )
+        )
+        return await rpc(request, timeout=limit.total_seconds())
 
     async def closed(self) -> None:
         """Waits until the connection, which is up, is down."""

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import Int64Value
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from collector_reference import MemoryStore
+from collector_reference.validation.interceptor import LOOPBACK_HEADER, PortGuard
 from collector_reference.wire.dispatcher_pb2 import ServeRequest
 
 PORT = "/conformance.Port/"
@@ -133,3 +137,29 @@ async def test_undecodable_bytes_are_an_error_and_the_next_call_works(field):
         assert ".py" not in (caught.value.details() or "")
     reply = await caller.dispatcher.Serve(ServeRequest())
     assert reply.status.code == 400
+
+
+class Details(NamedTuple):
+    """What gRPC tells an interceptor of a call."""
+
+    method: str
+    invocation_metadata: tuple[tuple[str, str], ...] = ()
+
+
+async def test_a_draining_guard_lets_only_the_collectors_own_loopback_in():
+    """OPS-003"""
+    store = MemoryStore()
+    guard = PortGuard(store, system_namespace="system", guarding=False, loopback_token="own")
+    passed: list[str] = []
+
+    async def continuation(details):
+        passed.append(details.method)
+
+    await guard.intercept_service(continuation, Details("/a.B/Before"))
+    guard.draining = True
+    assert await guard.intercept_service(continuation, Details("/a.B/Foreign")) is not None
+    forged = Details("/a.B/Forged", ((LOOPBACK_HEADER, "guessed"),))
+    assert await guard.intercept_service(continuation, forged) is not None
+    own = Details("/a.B/Own", (("user-agent", "x"), (LOOPBACK_HEADER, "own")))
+    await guard.intercept_service(continuation, own)
+    assert passed == ["/a.B/Before", "/a.B/Own"]

@@ -10,16 +10,25 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationError,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
 from collector_harness.documents.document import Document
 from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.errors import InvalidInput, Problem
 
-__all__ = ["StrictModel", "problems_of", "validate"]
+__all__ = ["Short", "StrictModel", "problems_of", "validate"]
 
 
 class StrictModel(BaseModel):
@@ -45,6 +54,22 @@ class StrictModel(BaseModel):
             if outer.get("type") == "default" and outer["schema"].get("type") == "nullable":
                 outer["schema"] = outer["schema"]["schema"]
         return schema
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Short:
+    """Marks a type whose values may also be written shorter, for its JSON Schema.
+
+    Goes last into an `Annotated` whose `BeforeValidator` reads the short form.
+    """
+
+    schema: Mapping[str, Any]
+    """The JSON Schema of the short form."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /
+    ) -> JsonSchemaValue:
+        return {"anyOf": [dict(self.schema), handler(core_schema)]}
 
 
 M = TypeVar("M", bound=BaseModel)

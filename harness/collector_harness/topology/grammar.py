@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from collector_harness.documents import Document, StrictModel, load, load_file, validate
+from collector_harness.documents import Document, Short, StrictModel, load, load_file, validate
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.topology import shapes
 from collector_harness.topology.values import Link, Node, Served, Topology
@@ -76,7 +76,8 @@ Implementation = Annotated[str, PlainValidator(_implementation), WithJsonSchema(
 Implementations = Annotated[
     tuple[Implementation, ...],
     Strict(False),
-    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+    BeforeValidator(_listed),
+    Short({"type": "string"}),
 ]
 
 
@@ -201,13 +202,12 @@ class TopologySpec(StrictModel):
         Name,
         Annotated[
             NodeSpec,
-            BeforeValidator(_node_or_nothing, json_schema_input_type=NodeSpec | None),
+            BeforeValidator(_node_or_nothing),
+            Short({"type": "null"}),
         ],
     ] = Field(default_factory=dict, description="The nodes by name; the name is the collector id.")
     links: Annotated[
-        tuple[
-            Annotated[LinkSpec, BeforeValidator(_link, json_schema_input_type=str | LinkSpec)], ...
-        ],
+        tuple[Annotated[LinkSpec, BeforeValidator(_link), Short({"type": "string"})], ...],
         Strict(False),
     ] = Field(default=(), description="The connections, such as `west -> east`.")
     shape: ShapeSpec | None = Field(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 
-from collector_harness.documents.validation import StrictModel
+from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.answers import CALL, OBSERVATION, ROUTES, answer_schema
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata, Texts
 from collector_harness.scenario.model.modifiers import Payload, TextItems
@@ -96,9 +96,9 @@ class ConnectStep(RpcStep):
     """Ask a node to connect with a peer."""
 
     action: ClassVar[str] = "connect"
-    peer: Annotated[
-        Connection, BeforeValidator(_connection, json_schema_input_type=Text | Connection)
-    ] = Field(alias="connect", description="The peer: a node, or what the request carries.")
+    peer: Annotated[Connection, BeforeValidator(_connection), Short({"type": "string"})] = Field(
+        alias="connect", description="The peer: a node, or what the request carries."
+    )
 
 
 class Registration(StrictModel):
@@ -186,7 +186,8 @@ class RoutesStep(AnsweringStep):
     action: ClassVar[str] = "routes"
     routes: Annotated[
         RouteSelection,
-        BeforeValidator(_selection, json_schema_input_type=Literal["all"] | RouteSelection),
+        BeforeValidator(_selection),
+        Short({"const": "all"}),
     ] = Field(
         description="Which calls of conformance.Probe to make: all, which is through each node, in "
         "each namespace, automatically and with each node as the target; or a selection."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
-from collector_harness.documents.validation import StrictModel
+from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.terms import Count, Duration, Text
 
 __all__ = ["Fault", "GrpcFault", "LinkFault", "Restart"]
@@ -66,7 +66,7 @@ def _place(value: object) -> object:
     return value
 
 
-Place = Annotated[LinkFault, BeforeValidator(_place, json_schema_input_type=Text | LinkFault)]
+Place = Annotated[LinkFault, BeforeValidator(_place), Short({"type": "string"})]
 
 
 class Fault(StrictModel):
@@ -74,9 +74,9 @@ class Fault(StrictModel):
 
     kill: Text | None = Field(default=None, description="A node that is killed at once.")
     pause: Text | None = Field(default=None, description="A node that stands still.")
-    restart: (
-        Annotated[Restart, BeforeValidator(_node, json_schema_input_type=Text | Restart)] | None
-    ) = Field(default=None, description="A node that is stopped and started again.")
+    restart: Annotated[Restart, BeforeValidator(_node), Short({"type": "string"})] | None = Field(
+        default=None, description="A node that is stopped and started again."
+    )
     partition: Annotated[tuple[Names, ...], Strict(False)] | None = Field(
         default=None, description="Groups of nodes that cannot reach each other."
     )

@@ -14,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from collector_harness.documents.validation import StrictModel
+from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.base import Metadata
 from collector_harness.scenario.model.steps import Steps
 from collector_harness.scenario.model.terms import Duration, Text
@@ -170,9 +170,9 @@ class ScenarioFile(StrictModel):
     peers: dict[str, Peer] = Field(
         default_factory=dict, description="Collectors that the harness plays itself."
     )
-    secrets: dict[
-        str, Annotated[Secret, BeforeValidator(_secret, json_schema_input_type=str | Secret)]
-    ] = Field(default_factory=dict, description="Values from the environment that are masked.")
+    secrets: dict[str, Annotated[Secret, BeforeValidator(_secret), Short({"type": "string"})]] = (
+        Field(default_factory=dict, description="Values from the environment that are masked.")
+    )
     definitions: dict[str, Definition] = Field(
         default_factory=dict, description="Named steps, for `use`."
     )

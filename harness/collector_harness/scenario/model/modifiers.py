@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from collector_harness.documents.validation import StrictModel
+from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.answers import EXPECTED
-from collector_harness.scenario.model.terms import Duration
+from collector_harness.scenario.model.terms import DURATION_SCHEMA, Duration
 from collector_harness.scenario.values import Template, parse_template
 
 __all__ = [
@@ -59,11 +59,9 @@ def _during(value: object) -> object:
     return {"during": value} if isinstance(value, str) else value
 
 
-Reconsider = Annotated[
-    Eventually, BeforeValidator(_within, json_schema_input_type=Duration | Eventually)
-]
+Reconsider = Annotated[Eventually, BeforeValidator(_within), Short(DURATION_SCHEMA)]
 """`eventually: 3s` is short for `eventually: {within: 3s}`."""
-Poll = Annotated[Never, BeforeValidator(_during, json_schema_input_type=Duration | Never)]
+Poll = Annotated[Never, BeforeValidator(_during), Short(DURATION_SCHEMA)]
 """`never: 1s` is short for `never: {during: 1s}`."""
 
 Condition = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
-from collector_harness.documents.validation import StrictModel
+from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.answers import HTTP, SQL, STREAM, answer_schema
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata
 from collector_harness.scenario.model.modifiers import Payload
@@ -79,9 +79,9 @@ class HttpStep(AnsweringStep):
     """Make an HTTP request to a service."""
 
     action: ClassVar[str] = "http"
-    request: Annotated[
-        HttpRequest, BeforeValidator(_request, json_schema_input_type=Text | HttpRequest)
-    ] = Field(alias="http", description="The request, such as GET /orders/1.")
+    request: Annotated[HttpRequest, BeforeValidator(_request), Short({"type": "string"})] = Field(
+        alias="http", description="The request, such as GET /orders/1."
+    )
     via: Text | None = Field(default=None, description="The service to ask.")
     headers: dict[str, Text] | None = Field(default=None, description="Headers to send.")
     input: Payload = Field(default=None, description="The body, sent as JSON.")

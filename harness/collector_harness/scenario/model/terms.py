@@ -7,6 +7,7 @@ instead, the value is a `Template` until the step runs.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Self
@@ -16,6 +17,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from collector_harness.scenario.values import Path, Template, parse_path, parse_template
 
 __all__ = [
+    "DURATION_SCHEMA",
     "Count",
     "Duration",
     "MethodName",
@@ -80,16 +82,15 @@ def _count(value: object) -> int | Template:
     return _open(value) or parse_count(value)
 
 
+DURATION_SCHEMA: Mapping[str, Any] = {
+    "type": "string",
+    "pattern": rf"^([0-9]+(\.[0-9]+)?(ms|s|m|h)|{_OPEN})$",
+    "examples": ["250ms", "1s", "2m"],
+}
+"""The JSON Schema of a duration."""
+
 Duration = Annotated[
-    timedelta | Template,
-    PlainValidator(_duration),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": rf"^([0-9]+(\.[0-9]+)?(ms|s|m|h)|{_OPEN})$",
-            "examples": ["250ms", "1s", "2m"],
-        }
-    ),
+    timedelta | Template, PlainValidator(_duration), WithJsonSchema(dict(DURATION_SCHEMA))
 ]
 """A duration above zero, or a path to one."""
 

@@ -6,9 +6,6 @@ What it serves is put together here; what the services do is in their packages.
 from __future__ import annotations
 
 import asyncio
-import errno
-import logging
-import socket
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +17,8 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 
-from collector_reference.addresses import ListenAddress, dialable, is_loopback, parse_listen
+from collector_reference.addresses import parse_listen
+from collector_reference.binding import bind
 from collector_reference.channels import dial
 from collector_reference.descriptors import (
     DISPATCHER,
@@ -37,7 +35,7 @@ from collector_reference.dispatch.handlers import Handler, HandlerTable, Registe
 from collector_reference.dispatch.peers import Connection
 from collector_reference.dispatch.service import DispatcherService
 from collector_reference.dispatch.workers import Workers
-from collector_reference.errors import BindError, InvalidRecord
+from collector_reference.errors import InvalidRecord
 from collector_reference.introspection import Health, add_reflection
 from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.memory import MemoryStore
@@ -52,7 +50,9 @@ from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 
 __all__ = ["Collector", "Statistics"]
 
-_LOG = logging.getLogger(__name__)
+_HANG_UP = 0.02
+"""Seconds that a killed collector gives its peers to hang up. One that cuts them off without
+makes gRPC write a line to standard error for each."""
 
 _SERVICES = (DISPATCHER, REGISTRY, HEALTH, REFLECTION, REFLECTION_ALPHA)
 
@@ -197,7 +197,7 @@ class Collector:
         )
         self._attach(server)
         try:
-            self._address = _bind(server, parse_listen(self._settings.listen))
+            self._address = bind(server, parse_listen(self._settings.listen))
             await server.start()
             await self._prove_wiring()
             await self._health.set(serving=True)
@@ -230,7 +230,7 @@ class Collector:
     async def kill(self) -> None:
         """Stops at once: calls in flight are cancelled."""
         await self.disconnect()
-        await self._shut(None)
+        await self._shut(_HANG_UP)
 
     async def disconnect(self) -> None:
         """Closes every connection that it made, its own loopback's too; it cannot route any more.
@@ -404,40 +404,3 @@ class Collector:
     async def _tell_health(self, serving: bool) -> None:
         if not self._guard.draining:
             await self._health.set(serving=serving)
-
-
-def _bind(server: grpc.aio.Server, listen: ListenAddress) -> str:
-    """Returns the address at which the bound server can be dialled; raises `BindError`."""
-    try:
-        port = server.add_insecure_port(str(listen))
-    except RuntimeError as error:
-        raise BindError(str(listen), _why_not(listen)) from error
-    if not is_loopback(listen.host):
-        _LOG.warning(
-            "listening on %s in plaintext: anybody who reaches this machine can call", listen
-        )
-    return dialable(listen.host, port)
-
-
-def _why_not(listen: ListenAddress) -> str:
-    """Returns the reason for which the address cannot be bound: gRPC does not tell it."""
-    try:
-        found = socket.getaddrinfo(
-            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except socket.gaierror as error:
-        return f"the host is not known ({error.strerror})"
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.bind(address)
-        except OSError as error:
-            if family == socket.AF_INET6 and error.errno in (
-                errno.EADDRNOTAVAIL,
-                errno.EAFNOSUPPORT,
-            ):
-                return "this machine has no such IPv6 address; IPv6 may be off: use 127.0.0.1"
-            if error.errno == errno.EADDRINUSE:
-                return "the address is in use: stop who listens there, or use port 0"
-            return error.strerror or str(error)
-    return "gRPC could not bind it"

@@ -94,7 +94,7 @@ async def test_an_address_that_this_machine_does_not_have_is_an_error(field, lis
 
 
 async def test_a_wildcard_is_told_as_an_address_that_can_be_dialled(field, caplog):
-    with caplog.at_level(logging.WARNING, "collector_reference.server"):
+    with caplog.at_level(logging.WARNING, "collector_reference.binding"):
         collector = await field.collector(listen="0.0.0.0:0", probe=("users",))
     assert collector.address.startswith("127.0.0.1:")
     assert "plaintext" in caplog.text

@@ -732,6 +732,26 @@ def test_a_machine_without_ipv6_is_told_so(
         runtime.run(check())
 
 
+def test_an_ipv6_address_is_attached_where_there_is_ipv6(runtime: Runtime) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+
+    async def check() -> None:
+        collector = Collector(CollectorSettings(collector_id="west", listen="[::1]:0"))
+        await collector.start()
+        try:
+            target = parse_target(f"attach:{collector.address}")
+            async with running(Topology(nodes=nodes("west")), target) as mesh:
+                assert (await mesh["west"].client.health()).ok
+        finally:
+            await collector.kill()
+
+    runtime.run(check())
+
+
 # Open files
 
 

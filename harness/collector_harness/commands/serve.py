@@ -55,16 +55,24 @@ FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "NAMES",
         "The namespaces in which it serves the probe service, comma-separated.",
     ),
-    "COLLECTOR_DIALECT": ("--dialect", "NAME", "How it writes ConnectRequest. Default: native."),
+    "COLLECTOR_DIALECT": (
+        "--dialect",
+        "NAME",
+        "How ConnectRequest is laid out: native, the default, or accretional.",
+    ),
     "COLLECTOR_VALIDATION": ("--validation", "on|off", "Validate calls. Default: on."),
     "COLLECTOR_REGISTRY": (
         "--registry",
         "STORE",
-        "Where registrations are kept. Default: memory.",
+        "Where registrations are kept: memory, the default and so far the only store.",
     ),
-    "COLLECTOR_TLS_CERT": ("--tls-cert", "FILE", "Its certificate."),
-    "COLLECTOR_TLS_KEY": ("--tls-key", "FILE", "The key of its certificate."),
-    "COLLECTOR_TLS_CA": ("--tls-ca", "FILE", "The certificates that its peers are trusted by."),
+    "COLLECTOR_TLS_CERT": (
+        "--tls-cert",
+        "FILE",
+        "Its certificate. Refused so far: it does not speak TLS.",
+    ),
+    "COLLECTOR_TLS_KEY": ("--tls-key", "FILE", "The key of its certificate. Refused so far."),
+    "COLLECTOR_TLS_CA": ("--tls-ca", "FILE", "What its peers are trusted by. Refused so far."),
 }
 """Flag, placeholder and help by the variable that the flag stands for."""
 

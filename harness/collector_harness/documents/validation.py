@@ -138,7 +138,9 @@ _EXPECTED: Mapping[str, str] = {
 def _told(detail: ErrorDetails) -> str:
     kind, value = detail["type"], detail["input"]
     if kind in _EXPECTED:
-        return f"{_EXPECTED[kind]}, not {_describe(value)}"
+        dashes = _EXPECTED[kind] == "expected a list" and isinstance(value, dict)
+        remedy = "\nbegin each item with '- '" if dashes else ""
+        return f"{_EXPECTED[kind]}, not {_describe(value)}{remedy}"
     context = detail.get("ctx") or {}
     if kind == "value_error":
         return str(context.get("error", detail["msg"]))

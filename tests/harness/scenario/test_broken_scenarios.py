@@ -336,8 +336,27 @@ STEPS = {
     "a payload with broken base64": Broken(
         text=CALL + "    input: {$base64: «'*'}\n", message="$base64 needs base64 text"
     ),
-    "metadata that is a number": Broken(
+    "a hint that is a number": Broken(
         text=CALL + "    hints: {region: «7}\n", message="expected text, not '7'", hint="quotes"
+    ),
+    "metadata that is no text": Broken(
+        text=CALL + "    metadata: «{tenant: [1]}\n",
+        message="the metadata 'tenant' needs text",
+        hint="quotes",
+    ),
+    "binary metadata that is text": Broken(
+        text=CALL + "    metadata: «{trace-bin: abc}\n",
+        message="the metadata 'trace-bin' needs bytes",
+        hint="{$base64: ...}",
+    ),
+    "metadata with a key that cannot be": Broken(
+        text=CALL + "    metadata: «{Tenant: a}\n",
+        message="'Tenant' cannot be a key of metadata",
+    ),
+    "steps that are no list": Broken(
+        text="  «dispatch: shop/Probe.Echo\n  via: hub\n",
+        message="expected a list, not a mapping",
+        hint="'- '",
     ),
     "an unknown definition": Broken(
         text="  - use: «login\n", message="there is no definition 'login'"
@@ -538,6 +557,7 @@ SCHEMA_BLIND = {
             "given twice",
             "needs quotes",
             "sttus",
+            "needs bytes",
         )
     )
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, Strict, WithJsonSchema
+from pydantic import Field, PlainValidator, Strict, WithJsonSchema
 
 from collector_harness.documents.validation import StrictModel
 from collector_harness.scenario.model.modifiers import Condition, Items, Poll, Reconsider
@@ -17,23 +18,45 @@ Expectation = dict[str, object]
 
 Texts = Annotated[tuple[Text, ...], Strict(False)]
 
+_HEADER = re.compile(r"[0-9a-z_.-]+")
+
+
+def _metadata(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping of keys to texts")  # noqa: TRY004 - pydantic's way
+    for key, item in value.items():
+        if _HEADER.fullmatch(key) is None:
+            raise ValueError(f"'{key}' cannot be a key of metadata\nuse a-z, 0-9 and _ . - only")
+        binary = key.endswith("-bin")
+        for text in item if isinstance(item, list) else [item]:
+            if isinstance(text, dict) and set(text) == {"$base64"} and binary:
+                continue
+            if not isinstance(text, str) or (binary and "${" not in text):
+                kind = "bytes" if binary else "text"
+                hint = "write {$base64: ...}" if binary else "put it in quotes"
+                raise ValueError(f"the metadata '{key}' needs {kind}\n{hint}")
+    return value
+
+
+_BYTES = {
+    "type": "object",
+    "properties": {"$base64": {"type": "string", "description": "Bytes, in base64."}},
+    "required": ["$base64"],
+    "additionalProperties": False,
+}
+
 Metadata = Annotated[
     dict[str, object],
+    PlainValidator(_metadata),
     WithJsonSchema(
         {
             "type": "object",
+            "propertyNames": {"pattern": f"^{_HEADER.pattern}$"},
             "additionalProperties": {
                 "anyOf": [
                     {"type": "string"},
-                    {"type": "array", "items": {"type": "string"}},
-                    {
-                        "type": "object",
-                        "properties": {
-                            "$base64": {"type": "string", "description": "Bytes, in base64."}
-                        },
-                        "required": ["$base64"],
-                        "additionalProperties": False,
-                    },
+                    _BYTES,
+                    {"type": "array", "items": {"anyOf": [{"type": "string"}, _BYTES]}},
                 ]
             },
         }

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from collector_harness.client import NodeClient, Reply
 from collector_harness.errors import TargetFailed
 from collector_harness.mesh import Mesh
+from collector_harness.mesh.readiness import pauses
 from collector_harness.targets import Target
 from collector_harness.topology.values import Node, Topology
 
@@ -19,6 +21,7 @@ __all__ = ["Smoke", "smoke"]
 
 _NAMESPACE = "smoke"
 _PROBE = "conformance.Probe"
+_NOTICE_LIMIT = timedelta(seconds=1)
 _NODE = Node(name="smoke", namespaces=(_NAMESPACE,), probe=(_NAMESPACE,))
 
 
@@ -60,8 +63,8 @@ async def smoke(target: Target) -> Smoke:
         node = mesh[_NODE.name]
         replies = await _ask(node.client)
         health = await node.client.health()
-        for failure in mesh.failures():
-            raise failure
+        if any(reply.status == "UNAVAILABLE" for reply in (*replies, health)):
+            await _raise_death(mesh)
         unanswered = {
             reply.rpc.rpartition("/")[2]: f"{reply.status} {reply.message}".strip()
             for reply in replies
@@ -83,6 +86,13 @@ async def smoke(target: Target) -> Smoke:
         )
     finally:
         await mesh.stop()
+
+
+async def _raise_death(mesh: Mesh) -> None:
+    # The end of a process is noticed later than the end of its connections.
+    async for _ in pauses(_NOTICE_LIMIT):
+        for failure in mesh.failures():
+            raise failure
 
 
 async def _ask(client: NodeClient) -> tuple[Reply, ...]:

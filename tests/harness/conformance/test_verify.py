@@ -96,6 +96,11 @@ def test_a_target_that_is_no_collector_is_no_verdict(judge, stranger):
         judge(stranger("only_health"))
 
 
+def test_a_target_that_dies_of_the_first_calls_is_no_verdict_and_shows_its_log(judge, stranger):
+    with pytest.raises(TargetFailed, match=r"status 3(.|\n)*oh dear"):
+        judge(stranger("faints"))
+
+
 def test_without_a_probe_requirements_on_execution_are_unsupported(judge, stranger, by_verdict):
     verdicts = judge(stranger("without_probe"))
     assert by_verdict(verdicts) == {

@@ -17,7 +17,7 @@ __all__ = ["command"]
     epilog="""\b
 Examples:
   collector-harness protos third_party/
-  protoc --proto_path=third_party --go_out=. collector/dispatcher.proto""",
+  python -m grpc_tools.protoc -I third_party --python_out=. third_party/collector/*.proto""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite files that differ.")

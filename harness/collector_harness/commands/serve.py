@@ -102,10 +102,9 @@ def command(**given: str | None) -> int:
     Once it is ready it prints one line, 'collector listening on HOST:PORT'; its log goes to
     standard error. Each flag has an environment variable, which the flag beats.
     """
-    from collector_reference.serving import serve
-
     from collector_harness.errors import InvalidInput, Problem
     from collector_reference.errors import SettingsError
+    from collector_reference.serving import serve
     from collector_reference.settings import CollectorSettings
 
     try:

@@ -12,8 +12,11 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_health.v1.health import aio as health_aio  # type: ignore[import-untyped]
-from grpc_reflection.v1alpha import _async as reflection_aio  # type: ignore[import-untyped]
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import (  # type: ignore[import-untyped]
+    reflection,
+    reflection_pb2,
+    reflection_pb2_grpc,
+)
 
 from collector_reference.descriptors import REFLECTION, pool
 
@@ -44,7 +47,7 @@ class Health:
 
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Puts both versions of reflection on the port (OPS-002)."""
-    servicer = reflection_aio.ReflectionServicer(tuple(services), pool=pool())
+    servicer = reflection.aio.ReflectionServicer(tuple(services), pool=pool())
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
     # The messages of both versions are the same on the wire.
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -15,7 +15,6 @@ from typing import Self
 
 import grpc
 import grpc.aio
-from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 
 from collector_reference.addresses import parse_listen
 from collector_reference.binding import bind
@@ -40,7 +39,7 @@ from collector_reference.introspection import Health, add_reflection
 from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.memory import MemoryStore
 from collector_reference.registry.service import RegistryService
-from collector_reference.registry.store import RegistryStore, extended_record, service_record
+from collector_reference.registry.store import RegistryStore, declare_methods, service_record
 from collector_reference.settings import CollectorSettings
 from collector_reference.validation.interceptor import LOOPBACK_HEADER, PortGuard
 from collector_reference.validation.registry_link import RegistryLink
@@ -159,7 +158,7 @@ class Collector:
             raise InvalidRecord("a handler needs the names of a namespace, a service and a method")
         self._handlers.add(namespace, service, method, handler, decode=decode)
         if declare:
-            self._declare(namespace, service, (method,))
+            declare_methods(self._store, namespace, service, (method,))
 
     def add_implementation(self, namespace: str, implementation: object) -> None:
         """Registers every public method of a class or an object as a handler.
@@ -168,11 +167,11 @@ class Collector:
         instantiated now, and anew by `restore`. Raises `TypeError` when nothing can be served.
         """
         service, methods = self._handlers.add_implementation(namespace, implementation)
-        self._declare(namespace, service, methods)
+        declare_methods(self._store, namespace, service, methods)
 
     def declare_method(self, namespace: str, service: str, method: str) -> None:
         """Puts a method into the collector's own record of that service, without a handler."""
-        self._declare(namespace, service, (method,))
+        declare_methods(self._store, namespace, service, (method,))
 
     def set_registry_validator(self, validator: RegistryValidator | None) -> None:
         """Has this validator asked before a method is executed; None asks nobody (SRV-006)."""
@@ -336,21 +335,11 @@ class Collector:
         for service in _SERVICES:
             self._store.declare(service_record(system, descriptors[service]))
         if self._probe is not None:
-            self._declare(system, PORT, self._probe.registered_on_port)
+            declare_methods(self._store, system, PORT, self._probe.registered_on_port)
             for namespace in dict.fromkeys(self._settings.probe):
                 for method, handler in self._probe.handlers.items():
                     self._handlers.add(namespace, PROBE, method, handler, decode=False)
-                self._declare(namespace, PROBE, self._probe.declared)
-
-    def _declare(self, namespace: str, service: str, methods: Iterable[str]) -> None:
-        record = self._store.service(namespace, service)
-        if record is None:
-            descriptor = ServiceDescriptorProto(name=service)
-            for method in methods:
-                descriptor.method.add(name=method)
-            self._store.declare(service_record(namespace, descriptor))
-        elif not record.methods.issuperset(methods):
-            self._store.declare(extended_record(record, methods))
+                declare_methods(self._store, namespace, PROBE, self._probe.declared)
 
     def _attach(self, server: grpc.aio.Server) -> None:
         dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)

@@ -22,6 +22,7 @@ __all__ = [
     "ProtoRecord",
     "RegistryStore",
     "ServiceRecord",
+    "declare_methods",
     "extended_record",
     "proto_record",
     "service_record",
@@ -114,6 +115,23 @@ def service_record(namespace: str, descriptor: ServiceDescriptorProto) -> Servic
             metadata=Metadata(created_at=now, updated_at=now),
         ),
     )
+
+
+def declare_methods(
+    store: RegistryStore, namespace: str, service: str, methods: Sequence[str]
+) -> None:
+    """Puts the methods into the collector's own record of that service, made where it is missing.
+
+    Raises `InvalidRecord` for a name that is empty.
+    """
+    record = store.service(namespace, service)
+    if record is None:
+        descriptor = ServiceDescriptorProto(name=service)
+        for method in methods:
+            descriptor.method.add(name=method)
+        store.declare(service_record(namespace, descriptor))
+    elif not record.methods.issuperset(methods):
+        store.declare(extended_record(record, methods))
 
 
 def extended_record(record: ServiceRecord, methods: Iterable[str]) -> ServiceRecord:

@@ -5,7 +5,7 @@ Bringing it up is `mesh`'s business; what is printed about it is decided in `mes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collector_harness.topology.values import Topology
 
 __all__ = ["command"]
+
+_LOOK_EVERY_SECONDS = 0.5
+"""How often it is looked whether all nodes are still alive."""
 
 
 @click.command(
@@ -74,7 +77,8 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-async def _stay_up(topology: Topology, target: Target) -> int:
+async def _stay_up(topology: Topology, target: Target) -> NoReturn:
+    """Stays until it is cancelled; raises `TargetFailed` when a node dies."""
     import asyncio
     import sys
 
@@ -87,7 +91,8 @@ async def _stay_up(topology: Topology, target: Target) -> int:
     try:
         await mesh.start()
         screen.show(mesh_guide(topology, {name: node.address for name, node in mesh.nodes.items()}))
-        await asyncio.Event().wait()
+        while not mesh.failures():  # noqa: ASYNC110 - that a node died is a state of it, no event
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        raise mesh.failures()[0]
     finally:
         await mesh.stop()
-    return 0

@@ -71,3 +71,34 @@ def test_a_target_that_exits_ends_it_and_leaves_nothing(run: Run) -> None:
     assert ended.returncode == 5
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+
+
+MORTAL = """\
+import asyncio, os
+from collector_reference import Collector, CollectorSettings
+
+async def main():
+    collector = Collector(CollectorSettings.from_environment(os.environ))
+    await collector.start()
+    print(f"collector listening on {collector.address}", flush=True)
+    while not os.path.exists(f"{collector.collector_id} must die"):
+        await asyncio.sleep(0.05)
+    os._exit(9)
+
+asyncio.run(main())
+"""
+
+
+def test_a_node_that_dies_ends_it_and_the_other_nodes(
+    background: Background, tmp_path: Path
+) -> None:
+    (tmp_path / "mortal.py").write_text(MORTAL)
+    process = background("up", "star:2", "--target", f"exec:{sys.executable} mortal.py")
+    lines = guide_of(process, tmp_path / "log")
+    addresses = [text.split()[1] for text in lines if text.startswith(("  hub 127", "  hub  "))]
+    (tmp_path / "leaf1 must die").touch()
+    process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert "leaf1" in (tmp_path / "log").read_text()
+    assert addresses
+    assert not any(map(listens, addresses))

@@ -128,7 +128,7 @@ class _Walk:
         )
         _judge(mismatches, step, at, answers=answers)
         for name, path in (step.save or {}).items():
-            at.scope.save(name, [_part(each, path) for each in answers])
+            at.scope.save(name, [_part(each, path, name, at) for each in answers])
 
     async def _once(self, step: StepBase, at: Place) -> None:
         match step:
@@ -189,8 +189,7 @@ class _Walk:
         if step.expect is not None:
             expected = _as_mapping(at.scope.expectation(step.expect))
             _judge(unmet(expected, answer.values), step, at, answers=[answer])
-        for name, path in (step.save or {}).items():
-            at.scope.save(name, _part(answer, path))
+        _save(step.save, answer, at)
 
     async def _answering(self, step: AnsweringStep, at: Place) -> None:
         if step.never is not None:
@@ -201,8 +200,7 @@ class _Walk:
             _judge(_unmet(step, at, answer), step, at, answers=[answer])
         else:
             answer = await self._eventually(step, at)
-        for name, path in (step.save or {}).items():
-            at.scope.save(name, _part(answer, path))
+        _save(step.save, answer, at)
 
     async def _eventually(self, step: AnsweringStep, at: Place) -> Answer:
         wanted = step.eventually
@@ -340,12 +338,26 @@ def _conditions(conditions: dict[str, object], at: Place) -> tuple[Mismatch, ...
     return tuple(found)
 
 
-def _part(answer: Answer, path: Path) -> object:
+def _save(wanted: Mapping[str, Path] | None, answer: Answer, at: Place) -> None:
+    for name, path in (wanted or {}).items():
+        at.scope.save(name, _part(answer, path, name, at))
+
+
+def _part(answer: Answer, path: Path, name: str, at: Place) -> object:
+    """Returns the part of an answer to save; an answer without it is not what was expected."""
     if path.root == ".":
         return dict(answer.values)
-    if path.root not in answer.values:
-        raise InvalidInput(f"the answer has no '{path.root}' to save")
-    return look_up(answer.values[path.root], path)
+    try:
+        return look_up(answer.values[path.root], path)
+    except (InvalidInput, KeyError):
+        wanted = Mismatch(path=str(path), expected=f"a value to save as '{name}'", actual="nothing")
+        raise Unmet(
+            "the answer lacks what was to be saved",
+            at=at,
+            location=(*at.location, "save", name),
+            mismatches=[wanted],
+            answer=answer,
+        ) from None
 
 
 def _as_mapping(value: object) -> dict[str, object]:

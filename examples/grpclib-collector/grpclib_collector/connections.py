@@ -9,21 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from grpclib.client import Channel, UnaryUnaryMethod
+from grpclib.client import Channel
 from grpclib.const import Status as GrpcStatus
-from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from grpclib_collector import contract
+from grpclib_collector.calls import CallFailed, NotSent, call
 from grpclib_collector.settings import split_address
 
-__all__ = ["Connections", "NotSent", "Peer"]
+__all__ = ["Connections", "Peer"]
 
 _CONNECT = f"/{contract.DISPATCHER}/Connect"
 MAXIMUM_CONNECTIONS = 10_000
 
 
-class NotSent(Exception):
-    """The peer could not be reached, and nothing was sent to it."""
+_HTTP_LIKE = {
+    GrpcStatus.UNIMPLEMENTED: 501,
+    GrpcStatus.NOT_FOUND: 404,
+    GrpcStatus.DEADLINE_EXCEEDED: 504,
+    GrpcStatus.UNAVAILABLE: 503,
+    GrpcStatus.RESOURCE_EXHAUSTED: 429,
+    GrpcStatus.PERMISSION_DENIED: 403,
+    GrpcStatus.UNAUTHENTICATED: 401,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,29 +46,17 @@ class Peer:
 
         Raises `NotSent` where the handler has certainly not run for lack of a connection.
         """
-        call = UnaryUnaryMethod(
-            self.channel, contract.SERVE, *contract.method_types(contract.SERVE)
-        )
         try:
-            response = await call(request, timeout=seconds, metadata=metadata)
-        # A deadline is an OSError too, and says nothing about whether the handler ran.
-        except TimeoutError:
-            return _failed(504, f"collector '{self.collector_id}' did not answer in time")
-        except OSError as error:
+            response = await call(
+                self.channel, contract.SERVE, request, seconds=seconds, metadata=metadata
+            )
+        except NotSent as error:
             raise NotSent(f"collector '{self.collector_id}' cannot be reached") from error
-        except StreamTerminatedError:
-            return _failed(503, f"collector '{self.collector_id}' went away during the call")
-        except GRPCError as error:
-            code = {
-                GrpcStatus.UNIMPLEMENTED: 501,
-                GrpcStatus.NOT_FOUND: 404,
-                GrpcStatus.DEADLINE_EXCEEDED: 504,
-                GrpcStatus.UNAVAILABLE: 503,
-                GrpcStatus.RESOURCE_EXHAUSTED: 429,
-                GrpcStatus.PERMISSION_DENIED: 403,
-                GrpcStatus.UNAUTHENTICATED: 401,
-            }.get(error.status, 500)
-            return _failed(code, error.message or error.status.name)
+        except CallFailed as error:
+            return _failed(
+                _HTTP_LIKE.get(error.status, 500),
+                f"the call to collector '{self.collector_id}' failed: {error}",
+            )
         if not response.HasField("status"):
             return _failed(500, f"collector '{self.collector_id}' answered without a status")
         return response
@@ -112,13 +107,12 @@ class Connections:
         host_and_port = split_address(address)
         assert host_and_port is not None
         channel = Channel(*host_and_port)
-        ask = UnaryUnaryMethod(channel, _CONNECT, *contract.method_types(_CONNECT))
         request = contract.ConnectRequest(
             collector_id=self.collector_id, address=advertised, namespaces=self.namespaces
         )
         try:
-            answer = await ask(request, timeout=2.0)
-        except (OSError, GRPCError, StreamTerminatedError):
+            answer = await call(channel, _CONNECT, request, seconds=2.0)
+        except (NotSent, CallFailed):
             return False
         finally:
             channel.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from grpclib_collector import contract
-from grpclib_collector.connections import Connections, NotSent, Peer
+from grpclib_collector.calls import NotSent
+from grpclib_collector.connections import Connections, Peer
 from grpclib_collector.handlers import Call, Handlers
 from grpclib_collector.validation import RegistryUnreachable, Validator
 

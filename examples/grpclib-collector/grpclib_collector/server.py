@@ -10,15 +10,16 @@ import socket
 import sys
 from typing import Any
 
-from grpclib.client import Channel, UnaryUnaryMethod
+from grpclib.client import Channel
 from grpclib.const import Status as GrpcStatus
 from grpclib.events import RecvRequest, listen
-from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.exceptions import GRPCError
 from grpclib.health.service import Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Server
 
 from grpclib_collector import contract
+from grpclib_collector.calls import CallFailed, NotSent, call
 from grpclib_collector.connections import Connections
 from grpclib_collector.dispatcher import Dispatcher
 from grpclib_collector.handlers import Handlers
@@ -222,18 +223,15 @@ async def _prove_wiring(settings: Settings, validator: Validator) -> None:
 
 async def _register_probe(settings: Settings, registry: Channel) -> None:
     """Makes the probe known to a registry that is not the collector's own."""
-    register = UnaryUnaryMethod(
-        registry, contract.REGISTER, *contract.method_types(contract.REGISTER)
-    )
     descriptor = probe_descriptor(Probe(settings.collector_id))
     for namespace in settings.probe:
+        request = contract.RegisterServiceRequest(
+            namespace=namespace, service_descriptor=descriptor
+        )
         try:
-            await register(
-                contract.RegisterServiceRequest(namespace=namespace, service_descriptor=descriptor),
-                timeout=READY_SECONDS,
-            )
-        except GRPCError as error:
+            await call(registry, contract.REGISTER, request, seconds=READY_SECONDS)
+        except CallFailed as error:
             if error.status not in (GrpcStatus.ALREADY_EXISTS, GrpcStatus.UNIMPLEMENTED):
-                raise NotReady(f"the registry refuses the probe: {error.message}") from error
-        except (OSError, StreamTerminatedError) as error:
+                raise NotReady(f"the registry does not take the probe: {error}") from error
+        except NotSent as error:
             raise NotReady(f"the registry cannot be reached: {error}") from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from grpclib.client import Channel, UnaryUnaryMethod
+from grpclib.client import Channel
 from grpclib.const import Status as GrpcStatus
 from grpclib.events import RecvRequest, listen
-from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.exceptions import GRPCError
 from grpclib.server import Server
 
 from grpclib_collector import contract
+from grpclib_collector.calls import CallFailed, NotSent, call
 from grpclib_collector.registry import RegistryStore
 
 __all__ = ["RegistryUnreachable", "Validator", "guard"]
@@ -28,9 +29,7 @@ class Validator:
     """Asks a registry whether a method is registered, and remembers the answer for 2 s."""
 
     def __init__(self, channel: Channel) -> None:
-        self._ask = UnaryUnaryMethod(
-            channel, contract.VALIDATE, *contract.method_types(contract.VALIDATE)
-        )
+        self._channel = channel
         self._answers: dict[tuple[str, str, str], tuple[float, bool]] = {}
 
     def forget(self) -> None:
@@ -47,9 +46,9 @@ class Validator:
             namespace=namespace, service_name=service, method_name=method
         )
         try:
-            answer = await self._ask(request, timeout=seconds)
-        except (OSError, StreamTerminatedError, GRPCError) as error:
-            raise RegistryUnreachable(f"{type(error).__name__}: {error}") from error
+            answer = await call(self._channel, contract.VALIDATE, request, seconds=seconds)
+        except (NotSent, CallFailed) as error:
+            raise RegistryUnreachable(str(error)) from error
         if not answer.HasField("status"):
             raise RegistryUnreachable("the registry answered without a status")
         if len(self._answers) >= CACHE_ENTRIES:
@@ -70,7 +69,7 @@ def guard(server: Server, store: RegistryStore, namespace: str) -> None:
         if not store.has_method(namespace, service, method):
             message = f"{event.method_name} is not registered"
 
-            async def refuse(_stream: Any) -> None:
+            async def refuse(stream: Any) -> None:  # noqa: ARG001 - its name in grpclib
                 raise GRPCError(GrpcStatus.UNIMPLEMENTED, message)
 
             event.method_func = refuse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,7 +14,11 @@ from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.suite import load_suite
 from collector_harness.conformance.verdicts import Verdict
 from collector_harness.errors import ExitCode
+from collector_harness.events import CaseFinished
 from collector_harness.resources import descriptor_set
+from collector_harness.scenario.engine import run_cases
+from collector_harness.scenario.loading import load_scenario
+from collector_harness.targets import parse_target
 
 EXAMPLE = "examples/grpclib-collector"
 
@@ -47,6 +52,19 @@ def test_it_meets_every_requirement(program, judge, by_verdict):
     verdicts = judge(program(EXAMPLE))
     assert by_verdict(verdicts) == {Verdict.PASS: load_suite(catalogue=catalogue()).covered}
     assert (verdicts.exit_code, verdicts.notices) == (ExitCode.OK, ())
+
+
+def test_ten_of_it_route_as_the_model_says(program, repository):
+    """Every call that the mesh can be asked for, and collectors that dial each other."""
+    (file,) = (repository / "scenarios/mesh").glob("*random*.scenario.yaml")
+    events = []
+    code = asyncio.run(
+        run_cases(
+            load_scenario(file).cases, target=parse_target(program(EXAMPLE)), emit=events.append
+        )
+    )
+    failures = [each.failure for each in events if isinstance(each, CaseFinished)]
+    assert (code, failures) == (ExitCode.OK, [None])
 
 
 def test_its_contract_is_the_one_that_authors_are_handed(repository):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from collector_harness.client import Reply
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Position, TargetFailed
@@ -30,6 +31,7 @@ from collector_harness.mesh import Mesh
 from collector_harness.mesh.readiness import pauses
 from collector_harness.scenario.fakes import Fakes
 from collector_harness.scenario.loading import Case
+from collector_harness.scenario.pointing import pointed
 from collector_harness.scenario.pool import MeshPool
 from collector_harness.scenario.scope import Scope
 from collector_harness.scenario.steps.base import Location, Place, Unmet
@@ -277,14 +279,12 @@ class _CaseRun:
 
     def _pointed(self, error: Unmet) -> Location:
         """Returns the place of what the first mismatch is about, as far as the text goes."""
-        parts = error.mismatches[0].path.replace("[", ".[").split(".") if error.mismatches else ()
-        location: Location = error.location
-        for part in parts:
-            step: str | int = int(part[1:-1]) if part[1:-1].isdigit() and part[0] == "[" else part
-            if not self.case.scenario.document.has((*location, step)):
-                break
-            location = (*location, step)
-        return location
+        if not error.mismatches:
+            return error.location
+        written: Any = self.case.scenario.document.value
+        for step in error.location:
+            written = written[step]
+        return (*error.location, *pointed(written, error.mismatches[0].path))
 
     def _position(self, location: Sequence[str | int]) -> Position:
         return self.case.scenario.document.position(location, key=True)

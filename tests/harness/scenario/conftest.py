@@ -59,7 +59,8 @@ class Ran:
     def passed(self) -> bool:
         """Whether there were cases and each of them has passed; explains itself otherwise."""
         for finished in self.of(CaseFinished):
-            assert finished.failure is None, finished.failure
+            failure = finished.failure
+            assert failure is None, (failure.message, failure.mismatches, failure.position)
         return self.exit_code is ExitCode.OK
 
 

@@ -1,0 +1,117 @@
+"""`call` calls any unary RPC by its name, with values or with raw bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from collector_harness.errors import ExitCode
+from collector_harness.events import Outcome
+
+Run = Callable[..., Any]
+Write = Callable[..., str]
+
+
+def test_a_call_is_made_with_the_values_of_its_request(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - call: grpc.health.v1.Health/Check
+      input: {service: ""}
+      expect:
+        response: {$exact: {status: SERVING}}
+        layer: grpc
+        code: 0
+        node: only
+        rpc: grpc.health.v1.Health/Check
+    - call: /collector.CollectorRegistry/ValidateMethod
+      input: {namespace: shop, service_name: conformance.Probe, method_name: "${case.method}"}
+      expect: {status: "${case.status}", layer: in-band, response: {is_valid: "${case.valid}"}}
+    - call: conformance.Port/Unary
+    - call: conformance.Port/Runs
+      expect: {output: 1}
+    """
+    rows = """\
+    cases:
+      known: {method: Echo, status: OK, valid: true}
+      unknown: {method: Nope, status: NOT_FOUND, valid: false}
+    """
+    assert run_all(alone(steps, rest=rows)).passed()
+
+
+def test_a_call_may_carry_raw_bytes_and_gets_raw_bytes(run_all: Run, alone: Write) -> None:
+    """`CgRzaG9w` is a ListServicesRequest of the namespace `shop`."""
+    steps = """\
+    - call: collector.CollectorRegistry/ListServices
+      input: {$base64: CgRzaG9w}
+      expect: {status: OK, layer: grpc, output: {$type: bytes, $len: {$gt: 20}}}
+      save: {raw: output}
+    - dispatch: shop/conformance.Probe.Echo
+      input: ${raw}
+      expect: {output: "${raw}"}
+    - call: collector.CollectorRegistry/ListServices
+      input: {$base64: /////w==}
+      expect: {status: {$not: OK}, layer: grpc}
+    - call: conformance.Port/Unary
+      input: {$base64: ""}
+      expect: {output: {$base64: ""}}
+    - call: no.such.Service/Method
+      input: {$base64: ""}
+      expect: {status: UNIMPLEMENTED}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_a_call_carries_metadata_and_its_deadline(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - call: collector.CollectiveDispatcher/Dispatch
+      input:
+        namespace: shop
+        service: {service_name: conformance.Probe}
+        method_name: Context
+      metadata: {tenant: t1}
+      deadline: 2s
+      expect: {output: {metadata: {tenant: [t1]}, deadline_seconds: {$lt: 2.5, $gt: 0.5}}}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_a_method_that_is_not_registered_is_unimplemented(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - {call: conformance.Port/Unregistered, expect: {status: UNIMPLEMENTED, layer: grpc}}
+    - {call: conformance.Port/Runs, expect: {output: 0}}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            "call: collector.CollectorRegistry/ListServicse",
+            "the service 'collector.CollectorRegistry' has no method 'ListServicse'"
+            + "\nhint: did you mean 'ListServices'?",
+        ),
+        (
+            "call: collector.ColectorRegistry/ListServices",
+            "node 'only' tells nothing of a service 'collector.ColectorRegistry'"
+            + "\nhint: did you mean 'collector.CollectorRegistry'?",
+        ),
+        (
+            "{call: grpc.health.v1.Health/Check, input: {servcie: x}}",
+            "the request does not fit grpc.health.v1.HealthCheckRequest: ",
+        ),
+        (
+            "call: grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo takes a stream",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_is_an_error_at_its_step(
+    run_all: Run, alone: Write, call: str, message: str
+) -> None:
+    ran = run_all(alone(f"- list: shop\n- {call}\n"))
+    assert ran.outcomes == {"t": Outcome.ERROR}
+    assert ran.exit_code is ExitCode.INVALID_INPUT
+    assert ran.failure.message.startswith(message)
+    assert ran.failure.position.text == f"- {call}"

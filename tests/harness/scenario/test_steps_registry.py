@@ -1,0 +1,135 @@
+"""The steps that ask a registry: register, validate, lookup and list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from collector_harness.errors import ExitCode
+from collector_harness.events import Outcome
+
+Run = Callable[..., Any]
+Write = Callable[..., str]
+
+
+def test_a_service_is_registered_by_the_names_of_its_methods(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - register: {namespace: shop, service: Cart, methods: [Add, "${case.second}"]}
+      expect: {layer: in-band, response: {service_id: shop/Cart, registered_methods: [Add, Drop]}}
+    - lookup: shop/Cart
+      expect:
+        layer: in-band
+        response:
+          service:
+            method_names: [Add, Drop]
+            service_descriptor:
+              method:
+                - name: Add
+                  input_type: .google.protobuf.Any
+                  output_type: .google.protobuf.Any
+                - {name: Drop}
+    - validate: shop/Cart.Drop
+      expect: {response: {is_valid: true}}
+    - validate: shop/Cart.Lost
+      expect: {status: NOT_FOUND, response: {is_valid: false}}
+    - lookup: shop/Trolley
+      expect: {status: NOT_FOUND, layer: in-band, response: {service: {$absent: true}}}
+    - list: shop
+      expect:
+        response:
+          services: {$unordered: [{service_name: Cart}, {service_name: conformance.Probe}]}
+    - list: ""
+      expect: {response: {services: {$contains: {service_name: collector.CollectorRegistry}}}}
+    - list: nowhere
+      expect: {output: {services: []}}
+    """
+    assert run_all(alone(steps, rest="cases: {c: {second: Drop}}\n")).passed()
+
+
+def test_methods_may_be_whole_descriptors(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - register:
+        namespace: shop
+        service: Feed
+        methods: [Read, {name: Watch, server_streaming: true, input_type: .a.In}]
+    - lookup: {namespace: shop, service: Feed}
+      expect:
+        response:
+          service:
+            service_descriptor:
+              method: [{name: Read}, {name: Watch, server_streaming: true, input_type: .a.In}]
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_a_service_may_be_a_whole_descriptor(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - register:
+        namespace: shop
+        descriptor: {name: my.Till, method: [{name: "${case.method}", clientStreaming: true}]}
+      expect: {response: {service_id: shop/my.Till, registered_methods: [Pay]}}
+    - lookup: shop/my.Till
+      expect:
+        response: {service: {service_descriptor: {method: [{name: Pay, client_streaming: true}]}}}
+    """
+    assert run_all(alone(steps, rest="cases: {c: {method: Pay}}\n")).passed()
+
+
+def test_a_proto_is_registered_by_its_file(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - register: {namespace: shop, proto: {name: shop.proto, message_type: [{name: B}, {name: A}]}}
+      expect: {response: {proto_id: shop/shop.proto, registered_messages: [B, A]}}
+    - register: {namespace: shop, proto: {name: shop.proto}}
+      expect: {status: ALREADY_EXISTS, layer: grpc}
+    """
+    ran = run_all(alone(steps))
+    assert ran.passed()
+    assert {call.rpc for call in ran.calls} == {"/collector.CollectorRegistry/RegisterProto"}
+
+
+@pytest.mark.parametrize(
+    ("record", "key"),
+    [
+        ("{namespace: shop}", "service_descriptor"),
+        ("{service: Cart}", "namespace"),
+        ('{namespace: "", service: Cart}', "namespace"),
+        ('{namespace: shop, service: ""}', "service_descriptor.name"),
+        ("{namespace: shop, methods: [Add]}", "service_descriptor.name"),
+        ("{namespace: shop, proto: {}}", "file_descriptor.name"),
+    ],
+)
+def test_what_a_registry_must_refuse_can_be_sent(
+    run_all: Run, alone: Write, record: str, key: str
+) -> None:
+    """A missing namespace, descriptor or name is the registry's to refuse (REG-002)."""
+    ran = run_all(
+        alone(f"- register: {record}\n  expect: {{status: INVALID_ARGUMENT, layer: grpc}}\n")
+    )
+    assert ran.passed()
+    sent: Any = ran.calls[0].request
+    *parents, last = key.split(".")
+    for parent in parents:
+        assert parent in sent
+        sent = sent[parent]
+    assert not sent.get(last)
+
+
+def test_a_descriptor_that_is_none_is_an_error_with_its_fields(run_all: Run, alone: Write) -> None:
+    ran = run_all(alone("- register: {namespace: shop, descriptor: {nmae: Cart}}\n"))
+    assert ran.outcomes == {"t": Outcome.ERROR}
+    assert ran.exit_code is ExitCode.INVALID_INPUT
+    assert ran.failure.message.startswith("this is not a ServiceDescriptorProto: ")
+    assert "its fields are: name, method" in ran.failure.message
+
+
+def test_registrations_at_the_same_time_are_one(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - parallel: 8
+      register: {namespace: shop, service: Race, methods: [Run]}
+      expect:
+        all: {status: {$in: [OK, ALREADY_EXISTS]}}
+        counts: {status: {OK: 1, ALREADY_EXISTS: 7}}
+    """
+    assert run_all(alone(steps)).passed()

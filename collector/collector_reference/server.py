@@ -85,8 +85,16 @@ class Collector:
     may be registered before and after, from any thread.
     """
 
-    def __init__(self, settings: CollectorSettings, *, store: RegistryStore | None = None) -> None:
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        *,
+        store: RegistryStore | None = None,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
+        """`interceptors` see every call on the port before the collector's own do."""
         self._settings = settings
+        self._interceptors = tuple(interceptors)
         self._store = MemoryStore() if store is None else store
         self._workers = Workers(settings.worker_threads, name=settings.collector_id)
         self._handlers = HandlerTable(self._workers)
@@ -188,7 +196,7 @@ class Collector:
         if self._server is not None:
             raise RuntimeError("a collector is started once")
         self._server = server = grpc.aio.server(
-            interceptors=(self._guard,),
+            interceptors=(*self._interceptors, self._guard),
             options=(
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", self._settings.max_message_bytes),
@@ -271,14 +279,18 @@ class Collector:
         namespaces: Sequence[str] | None = None,
         *,
         dialect: Dialect | None = None,
+        advertise: str | None = None,
     ) -> ConnectResponse:
         """Connects to the collector at the address, and keeps the connection up (S1).
 
         `namespaces` are what it is told, the collector's own when None; `dialect` is how it
-        writes ConnectRequest, as the settings say when None. Raises `PeerUnreachable` or
+        writes ConnectRequest, as the settings say when None; `advertise` is the address that
+        this peer dials back, the collector's own when None. Raises `PeerUnreachable` or
         `PeerRefused`.
         """
-        return await self._connections.connect_to(address, namespaces, dialect=dialect)
+        return await self._connections.connect_to(
+            address, namespaces, dialect=dialect, advertise=advertise
+        )
 
     def connections(self) -> tuple[Connection, ...]:
         """Returns every connection as it is now."""

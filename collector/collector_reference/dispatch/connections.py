@@ -48,6 +48,7 @@ class _Kept:
     shared: tuple[str, ...]
     announced: tuple[str, ...] | None
     dialect: Dialect
+    advertised: str | None
 
 
 class Connections:
@@ -143,12 +144,13 @@ class Connections:
         namespaces: Sequence[str] | None = None,
         *,
         dialect: Dialect | None = None,
+        advertise: str | None = None,
     ) -> ConnectResponse:
         """Asks the collector at the address to connect, and keeps the connection up.
 
-        `namespaces` are what it is told, the collector's own when None; `dialect` is how, the
-        collector's own when None. Raises `PeerUnreachable` or `PeerRefused`; then nothing has
-        changed.
+        `namespaces` are what it is told, `advertise` where it dials back, and `dialect` how it is
+        told; the collector's own when None. Raises `PeerUnreachable` or `PeerRefused`; then
+        nothing has changed.
         """
         announced = tuple(self._settings.namespaces if namespaces is None else namespaces)
         peer = Peer(
@@ -156,6 +158,7 @@ class Connections:
             channel=self._dial(address),
             announced=announced,
             dialect=dialect or self._settings.dialect,
+            advertised=advertise,
         )
         try:
             response = await self._ask(peer)
@@ -170,7 +173,7 @@ class Connections:
     async def _ask(self, peer: Peer) -> ConnectResponse:
         return await peer.ask_to_connect(
             self._settings.collector_id,
-            self._addresses[0],
+            peer.advertised or self._addresses[0],
             peer.announced or (),
             limit=self._settings.connect_limit,
         )
@@ -298,6 +301,7 @@ class Connections:
                 shared=peer.shared,
                 announced=peer.announced,
                 dialect=peer.dialect,
+                advertised=peer.advertised,
             )
             for key, peer in self._peers.items()
         }
@@ -315,6 +319,7 @@ class Connections:
                     channel=self._dial(kept.address),
                     announced=kept.announced,
                     dialect=kept.dialect,
+                    advertised=kept.advertised,
                 )
                 peer.begin_connecting()
             peer.collector_id = kept.collector_id

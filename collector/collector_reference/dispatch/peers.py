@@ -64,6 +64,7 @@ class Peer:
     __slots__ = (
         "_stub",
         "address",
+        "advertised",
         "announced",
         "channel",
         "collector_id",
@@ -82,6 +83,7 @@ class Peer:
         shared: tuple[str, ...] = (),
         announced: tuple[str, ...] | None = None,
         dialect: Dialect = Dialect.NATIVE,
+        advertised: str | None = None,
     ) -> None:
         self.address = address
         self.channel = channel
@@ -91,6 +93,8 @@ class Peer:
         self.announced = announced
         """The namespaces that it was told when this side asked for the connection, else None."""
         self.dialect = dialect
+        self.advertised = advertised
+        """The address that it was told to dial back, where that is not the collector's own."""
         self._stub = CollectiveDispatcherStub(channel)
 
     def snapshot(self) -> Connection:

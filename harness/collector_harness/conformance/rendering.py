@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from collector_harness.conformance.requirements import Catalogue, Requirement, catalogue
+from collector_harness.conformance.requirements import Catalogue, Mark, Requirement, catalogue
 from collector_harness.conformance.verdicts import RequirementVerdict, Verdict, Verdicts
 from collector_harness.events import CaseFinished, Outcome
 from collector_harness.reports.cards import SHORT, WHOLE, card
@@ -25,6 +25,11 @@ _STYLES: Final[dict[Verdict, Style]] = {
     Verdict.BLOCKED: "warning",
     Verdict.UNSUPPORTED: "warning",
     Verdict.DESELECTED: "faint",
+}
+_MARKS: Final[dict[Mark, str]] = {
+    "exec": "it needs a target that the harness can launch",
+    "lib": "it can be seen only through the Python API",
+    "limit": "it is checked against a limit that the target declares",
 }
 _COLUMNS = 160
 
@@ -44,7 +49,7 @@ def render_verdicts(verdicts: Verdicts, *, whole: bool = False) -> tuple[Line, .
 
 
 def explain(key: str) -> str:
-    """Returns level, text, sources and prerequisites of a requirement, as plain text.
+    """Returns all that the catalogue says of a requirement, as plain text.
 
     Raises `InvalidInput` with a did-you-mean for an unknown id.
     """
@@ -55,6 +60,7 @@ def explain(key: str) -> str:
         line(f"  source: {source}, {every.sources[source]}") for source in requirement.sources
     ]
     lines += [line(f"  builds on: {each}  {every[each].text}") for each in requirement.builds_on]
+    lines += [line(f"  note: {_MARKS[mark]}") for mark in requirement.marks]
     return plain(lines)
 
 
@@ -70,7 +76,7 @@ def _findings(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
         unresolved = [case for case in each.cases if case.outcome is not Outcome.PASSED]
         for case in unresolved:
             if case.outcome is None:
-                yield line("  ", one_line(each.reason, _COLUMNS))
+                yield line("  ", one_line(case.unsupported or each.reason, _COLUMNS))
                 yield line("  ", Span("reproduce:", "accent"))
                 # Never cut: half a command is of no use to whoever pastes it.
                 yield line("    ", one_line(each.reproduce, 100_000))

@@ -58,7 +58,7 @@ async def verify(
     seed = new_seed() if seed is None else seed
     shown = await smoke(target)
     unsupported = {
-        each.name: _unsupported(every[key], each, shown, target)
+        (key, each.name): _unsupported(every[key], each, shown, target)
         for key in selected
         for each in loaded.cases[key]
     }
@@ -69,7 +69,7 @@ async def verify(
         for key in every.in_dependency_order()
         if key in selected
         for each in loaded.cases[key]
-        if not unsupported[each.name]
+        if not unsupported[key, each.name]
     )
     if runnable:
         await run_cases(list(runnable), target=target, emit=record, jobs=jobs, seed=seed)
@@ -78,7 +78,7 @@ async def verify(
             _result(
                 each,
                 record.finished.get(each.case.id),
-                unsupported=unsupported.get(each.name, ""),
+                unsupported=unsupported.get((key, each.name), ""),
                 reproduce=reproduce(str(target), key, seed),
             )
             for each in cases
@@ -114,7 +114,7 @@ def _result(
     case: SuiteCase, finished: CaseFinished | None, *, unsupported: str, reproduce: str
 ) -> CaseResult:
     source = case.case.scenario.source
-    if finished is None:
+    if finished is None or unsupported:
         return CaseResult(case=case.name, source=source, outcome=None, unsupported=unsupported)
     failure = finished.failure
     return CaseResult(

@@ -216,6 +216,18 @@ def test_a_requirement_is_explained_with_its_source_and_prerequisites():
     assert "builds on: DSP-004" in text
 
 
+@pytest.mark.parametrize(
+    ("key", "note"),
+    [
+        ("OPS-005", "it needs a target that the harness can launch"),
+        ("OPS-006", "it can be seen only through the Python API"),
+        ("FLT-004", "it is checked against a limit that the target declares"),
+    ],
+)
+def test_how_a_requirement_can_be_seen_is_explained(key, note):
+    assert f"  note: {note}\n" in explain(key)
+
+
 def test_an_unknown_requirement_is_not_explained():
     with pytest.raises(InvalidInput, match="there is no requirement"):
         explain("DSP-999")

@@ -13,6 +13,8 @@ from collector_harness.events import Outcome
 Run = Callable[..., Any]
 Write = Callable[..., str]
 
+DID_YOU_MEAN = "hint: did you mean '{}'?"
+
 
 def test_a_call_is_made_with_the_values_of_its_request(run_all: Run, alone: Write) -> None:
     steps = """\
@@ -89,13 +91,13 @@ def test_a_method_that_is_not_registered_is_unimplemented(run_all: Run, alone: W
     [
         (
             "call: collector.CollectorRegistry/ListServicse",
-            "the service 'collector.CollectorRegistry' has no method 'ListServicse'"
-            + "\nhint: did you mean 'ListServices'?",
+            "the service 'collector.CollectorRegistry' has no method 'ListServicse'\n"
+            + DID_YOU_MEAN.format("ListServices"),
         ),
         (
             "call: collector.ColectorRegistry/ListServices",
-            "node 'only' tells nothing of a service 'collector.ColectorRegistry'"
-            + "\nhint: did you mean 'collector.CollectorRegistry'?",
+            "node 'only' tells nothing of a service 'collector.ColectorRegistry'\n"
+            + DID_YOU_MEAN.format("collector.CollectorRegistry"),
         ),
         (
             "{call: grpc.health.v1.Health/Check, input: {servcie: x}}",

@@ -78,8 +78,10 @@ class _CaseRun:
     failure: Failure | None = None
     _unreachable: bool = False
     """Whether a call was answered UNAVAILABLE, by whomever."""
-    _doing: list[Place] = field(default_factory=list)
-    """The steps under way, outermost first where they are inside each other."""
+    _broken: dict[int, Place] = field(default_factory=dict)
+    """The innermost step of each error that is no unmet expectation, by its identity."""
+    _cut_off: Place | None = None
+    """The innermost step at which the case went wrong, or was under way when its time was up."""
 
     async def run(self, pool: MeshPool) -> Verdict:
         begin = time.perf_counter()
@@ -122,8 +124,7 @@ class _CaseRun:
         limit = at.scope.duration(self.case.scenario.timeout).total_seconds()
         spoilt = False
         try:
-            async with asyncio.timeout(limit):
-                await self._steps(at)
+            await self._steps(at, limit)
         except Unmet as error:
             self._unmet(error, mesh)
         except TimeoutError:
@@ -132,7 +133,7 @@ class _CaseRun:
                 Outcome.FAILED,
                 None,
                 f"the case was not done within its {limit:g}s",
-                at=self._doing[-1] if self._doing else None,
+                at=self._cut_off,
                 mesh=mesh,
             )
         except HarnessError as error:
@@ -156,17 +157,24 @@ class _CaseRun:
                     break
         return mesh.failures()
 
-    async def _steps(self, at: Place) -> None:
+    async def _steps(self, at: Place, limit: float) -> None:
         file = self.case.scenario.file
         try:
-            await do_steps(file.before or (), at, self, under="before", key="before ")
-            await do_steps(file.steps, at, self, under="steps")
-        except (Unmet, HarnessError):
+            async with asyncio.timeout(limit):
+                await do_steps(file.before or (), at, self, under="before", key="before ")
+                await do_steps(file.steps, at, self, under="steps")
+        except (Unmet, HarnessError, TimeoutError):
             # What went wrong first is what is told, whatever becomes of the last steps.
-            with contextlib.suppress(Unmet, HarnessError):
-                await do_steps(file.after or (), at, self, under="after", key="after ")
+            with contextlib.suppress(Unmet, HarnessError, TimeoutError):
+                await self._last_steps(at, limit)
             raise
-        await do_steps(file.after or (), at, self, under="after", key="after ")
+        await self._last_steps(at, limit)
+
+    async def _last_steps(self, at: Place, limit: float) -> None:
+        # They have a time of their own: the others may have used all of theirs.
+        async with asyncio.timeout(limit):
+            after = self.case.scenario.file.after or ()
+            await do_steps(after, at, self, under="after", key="after ")
 
     def _start(self, mesh: Mesh) -> Place:
         scope = Scope(
@@ -196,13 +204,15 @@ class _CaseRun:
     # What the steps tell while they are done.
 
     def step_started(self, at: Place) -> None:
-        self._doing.append(at)
         self.emit(StepStarted(case=self.case.id, step=at.number, title=at.title))
 
     def step_finished(self, at: Place, outcome: Outcome, seconds: float) -> None:
-        if outcome is Outcome.PASSED:
-            self._doing.remove(at)
+        if outcome is Outcome.ERROR and self._cut_off is None:
+            self._cut_off = at
         self.emit(StepFinished(case=self.case.id, step=at.number, outcome=outcome, seconds=seconds))
+
+    def step_broke(self, at: Place, error: Exception) -> None:
+        self._broken.setdefault(id(error), at)
 
     def _call_finished(self, at: Place, reply: Reply) -> None:
         self._unreachable = self._unreachable or reply.status == "UNAVAILABLE"
@@ -226,6 +236,7 @@ class _CaseRun:
 
     def _unmet(self, error: Unmet, mesh: Mesh) -> None:
         answer = error.answer
+        self._cut_off = error.at
         self.outcome, self.exit_code = Outcome.FAILED, ExitCode.FAILED
         self.failure = Failure(
             message=error.message,
@@ -241,14 +252,14 @@ class _CaseRun:
 
     def _wrong(self, error: HarnessError, mesh: Mesh | None = None) -> None:
         crashed = isinstance(error, TargetFailed)
-        at = self._doing[-1] if self._doing else None
+        at = self._broken.get(id(error), self._cut_off)
         self._fail(
             Outcome.CRASHED if crashed else Outcome.ERROR, error, str(error), at=at, mesh=mesh
         )
 
     def _fault(self, error: Exception, mesh: Mesh | None = None) -> None:
         told = f"a fault of the harness: {type(error).__name__}: {error}"
-        at = self._doing[-1] if self._doing else None
+        at = self._broken.get(id(error))
         self._fail(Outcome.ERROR, None, told, at=at, mesh=mesh)
         self.exit_code = ExitCode.INTERNAL_FAULT
 

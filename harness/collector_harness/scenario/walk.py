@@ -48,6 +48,9 @@ class Witness(Protocol):
 
     def step_finished(self, at: Place, outcome: Outcome, seconds: float) -> None: ...
 
+    def step_broke(self, at: Place, error: Exception) -> None:
+        """Is told, innermost step first, where an error that is no unmet expectation passes."""
+
 
 async def do_steps(
     steps: Sequence[StepBase], at: Place, witness: Witness, *, under: str, key: str = ""
@@ -80,6 +83,9 @@ class _Walk:
             outcome = Outcome.PASSED
         except Unmet:
             outcome = Outcome.FAILED
+            raise
+        except Exception as error:
+            self._witness.step_broke(at, error)
             raise
         finally:
             self._witness.step_finished(at, outcome, time.perf_counter() - begin)

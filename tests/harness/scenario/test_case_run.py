@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -131,6 +132,60 @@ def test_a_case_that_takes_too_long_fails_at_its_step(run_all: Run, alone: Write
     assert ran.of(CaseFinished)[0].seconds < 10
 
 
+SLEEP = """\
+- dispatch: shop/conformance.Probe.Sleep
+  input: {"@type": type.googleapis.com/google.protobuf.Duration, value: 50s}
+  deadline: 55s
+"""
+
+
+def test_steps_after_run_after_a_timeout_too_and_have_a_time_of_their_own(
+    run_all: Run, alone: Write
+) -> None:
+    rest = "timeout: 300ms\nafter: [{list: shop}]\n"
+    ran = run_all(alone(SLEEP, rest=rest))
+    assert ran.outcomes == {"t": Outcome.FAILED}
+    assert ran.failure.step.startswith("1: dispatch")
+    assert [(event.step, event.outcome) for event in ran.of(StepFinished)] == [
+        ("1", Outcome.ERROR),
+        ("after 1", Outcome.PASSED),
+    ]
+    endless = SLEEP.replace("\n  ", "\n    ").replace("- dispatch", "\n  - dispatch")
+    ran = run_all(alone("- list: shop\n", rest=f"timeout: 300ms\nafter: {endless}"))
+    assert ran.failure.message == "the case was not done within its 0.3s"
+    assert ran.failure.step.startswith("after 1: dispatch")
+
+
+def test_a_timeout_is_told_at_the_step_under_way_and_not_at_one_that_failed_before(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - eventually: {within: 10s, backoff: 1ms}
+      steps:
+        - dispatch: shop/conformance.Probe.Count
+          input: key
+          expect: {output: 3}
+    """
+    ran = run_all(alone(dedent(steps) + SLEEP, rest="timeout: 1s\n"))
+    assert ran.failure.message == "the case was not done within its 1s"
+    assert ran.failure.step == "2: dispatch shop/conformance.Probe.Sleep"
+
+
+def test_an_error_is_told_at_its_step_whatever_goes_wrong_after_it(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - together:
+        - {list: shop}
+        - steps: [{list: shop}, {list: shop}, {call: a.B/First}]
+        - {call: a.B/Second}
+    """
+    ran = run_all(alone(steps, rest="after: [{call: a.B/Third}]\n"))
+    assert ran.outcomes == {"t": Outcome.ERROR}
+    assert ran.failure.step == "1.2.3: call a.B/First"
+    assert "call: a.B/First" in ran.failure.position.text
+
+
 def test_a_mesh_on_which_a_case_took_too_long_is_not_used_again(run_all: Run, alone: Write) -> None:
     rows = "timeout: 300ms\ncases: {slow: {time: 50s}, quick: {time: 0.001s}}\n"
     sleep = """\
@@ -186,6 +241,7 @@ steps:
     assert ran.outcomes == {"t": Outcome.CRASHED}
     assert ran.exit_code is ExitCode.TARGET_FAILED
     assert "node 'mortal' died: it exited with status 9" in ran.failure.message
+    assert ran.failure.step == ("1: dispatch shop/Life.End" if expected == "OK" else "")
 
 
 def test_steps_before_and_after_frame_every_case(run_all: Run, alone: Write) -> None:

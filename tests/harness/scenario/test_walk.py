@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from collector_harness.events import Event, Outcome, StepFinished
+from collector_harness.events import Event, Outcome, StepFinished, StepStarted
 from collector_harness.scenario.engine import run_cases
 from collector_harness.scenario.loading import parse_scenario
 
@@ -193,6 +193,33 @@ def test_together_waits_for_all_and_tells_the_first_failure(run_all: Run, alone:
     ran = run_all(alone(steps))
     assert ran.failure.step.startswith("1.1:")
     assert len(ran.calls) == 2
+
+
+# titles
+
+
+def test_a_title_shows_values_where_they_are_known(run_all: Run, alone: Write) -> None:
+    steps = f"""\
+    - {{foreach: [x], {ECHO}, input: "${{item}}", save: {{said: output}}}}
+    - foreach: ["${{said}}", y]
+      steps:
+        - {{name: "says ${{item}} for ${{case.who}}", {ECHO}, input: "${{item}}"}}
+        - dispatch: shop/conformance.Probe.${{case.method}}
+        - {{name: "a ${{fake.word}}", list: shop}}
+    - {{name: "each ${{item}}", foreach: [1], list: shop}}
+    """
+    ran = run_all(alone(steps, rest="cases: {c: {who: me, method: WhoAmI}}\n"))
+    assert ran.passed()
+    inner = ["dispatch shop/conformance.Probe.WhoAmI", "a ${fake.word}"]
+    assert [event.title for event in ran.of(StepStarted)] == [
+        "dispatch shop/conformance.Probe.Echo",
+        "steps",
+        "says x for me",
+        *inner,
+        "says y for me",
+        *inner,
+        "each ${item}",
+    ]
 
 
 # eventually

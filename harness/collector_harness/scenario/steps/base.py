@@ -79,10 +79,20 @@ class Place:
         return replace(
             self,
             number=number,
-            title=title_of(step),
+            title=self._filled(title_of(step)),
             location=location,
             scope=self.scope.child(number),
         )
+
+    def _filled(self, title: str) -> str:
+        # A fake would be another one in the title than in the step, and what the step itself
+        # sets, such as its item, has no value here yet: such titles stay as they are written.
+        if "${" not in title or "${fake" in title:
+            return title
+        try:
+            return self.scope.text(title)
+        except InvalidInput:
+            return title
 
     def round(self, key: str, **local: object) -> Place:
         """Returns the same place in one of several rounds; `local` is as in `Scope.child`."""

@@ -10,6 +10,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collector_harness.runtime import Runtime
     from collector_harness.scenario.loading import Case
     from collector_harness.scenario.pool import MeshPool
+    from collector_harness.targets import Target
     from collector_harness.topology.values import Topology
 
 __all__ = ["Definition", "Meshes", "TopologyFactory"]
@@ -38,6 +40,11 @@ class Meshes:
         self._runtime: Runtime | None = None
         self._pool: MeshPool | None = None
 
+    @cached_property
+    def target(self) -> Target:
+        """The collector under test."""
+        return self.options.parse_target()
+
     @property
     def runtime(self) -> Runtime:
         """The loop that everything runs on."""
@@ -53,7 +60,7 @@ class Meshes:
         if self._pool is None:
             from collector_harness.scenario.pool import MeshPool
 
-            self._pool = MeshPool(target=self.options.parse_target())
+            self._pool = MeshPool(target=self.target)
         return self._pool
 
     @contextlib.contextmanager
@@ -85,7 +92,7 @@ class Meshes:
                 pool=self.pool,
                 emit=_ignore,
                 seed=self.options.seed,
-                target=self.options.parse_target(),
+                target=self.target,
             )
         )
         return verdict.finished

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# pytest that runs in this process forgets the modules that it imported; these stay.
+import collector_harness.scenario.loading  # noqa: F401
+
 Project = Callable[..., pytest.Pytester]
 
 PASSING = """
@@ -68,6 +71,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     scratch = pytester.path.parent / f"{pytester.path.name}-scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
+    # These two take longer to import than everything else in such a run.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:faker")
 
     def write(files: dict[str, str]) -> pytest.Pytester:
         settings = {"pytest.ini": "[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n"}

@@ -17,7 +17,7 @@ def test_a_file_has_an_item_per_case(project, scenarios) -> None:
         {"calls.scenario.yaml": scenarios["passing"], "one.scenario.yaml": scenarios["failing"]}
     )
 
-    result = pytester.runpytest_subprocess("--collect-only", "-q")
+    result = pytester.runpytest_inprocess("--collect-only", "-q")
 
     assert names(result) == [
         "calls.scenario.yaml::calls are routed[known]",
@@ -57,7 +57,7 @@ def test_cases_are_selected_by_name_tag_and_requirement(
 ) -> None:
     pytester = project({"calls.scenario.yaml": scenarios["passing"]})
 
-    result = pytester.runpytest_subprocess("--collect-only", "-q", *arguments)
+    result = pytester.runpytest_inprocess("--collect-only", "-q", *arguments)
 
     assert len(names(result)) == count, result.stdout.str()
 
@@ -72,7 +72,7 @@ def test_a_file_with_problems_is_a_collection_error_that_shows_each_at_its_line(
         }
     )
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(
@@ -93,7 +93,7 @@ def test_a_file_with_problems_is_a_collection_error_that_shows_each_at_its_line(
 def test_other_yaml_files_are_left_alone(project) -> None:
     pytester = project({"notes.yaml": "- {", "test_it.py": "def test_it(): pass"})
 
-    assert pytester.runpytest_subprocess().parseoutcomes() == {"passed": 1}
+    assert pytester.runpytest_inprocess().parseoutcomes() == {"passed": 1}
 
 
 def test_the_setting_collector_scenarios_switches_the_collection_off(project, scenarios) -> None:
@@ -105,7 +105,7 @@ def test_the_setting_collector_scenarios_switches_the_collection_off(project, sc
         }
     )
 
-    assert pytester.runpytest_subprocess().parseoutcomes() == {"passed": 1}
+    assert pytester.runpytest_inprocess().parseoutcomes() == {"passed": 1}
 
 
 def test_collecting_opens_no_port_and_starts_no_thread_or_process(project, scenarios) -> None:

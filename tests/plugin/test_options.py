@@ -22,7 +22,7 @@ NOTHING = {"test_it.py": "def test_it(): pass"}
     ],
 )
 def test_a_bad_option_is_a_usage_error(project, arguments: list[str], told: list[str]) -> None:
-    result = project(NOTHING).runpytest_subprocess(*arguments)
+    result = project(NOTHING).runpytest_inprocess(*arguments)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     # What is told may be one line or more.
@@ -35,7 +35,7 @@ def test_a_bad_option_is_a_usage_error(project, arguments: list[str], told: list
 def test_a_bad_setting_is_named_as_the_file_names_it(project) -> None:
     pytester = project({**NOTHING, "pytest.ini": "[pytest]\ncollector_target = exce:./run\n"})
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*collector_target: 'exce:./run' is not a target*", "*'exec'*"])
@@ -45,7 +45,7 @@ def test_the_command_line_wins_over_the_file(project) -> None:
     settings = "[pytest]\ncollector_target = exce:./run\ncollector_seed = 7\n"
     pytester = project({**NOTHING, "pytest.ini": settings})
 
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest_inprocess(
         "--collector-target", "reference", "--collector-seed", "8"
     )
 
@@ -56,7 +56,7 @@ def test_the_command_line_wins_over_the_file(project) -> None:
 def test_a_fresh_seed_is_chosen_and_shown(project) -> None:
     pytester = project(NOTHING)
     shown = [
-        re.search(r"seed (\d+)", pytester.runpytest_subprocess().stdout.str()) for _ in range(2)
+        re.search(r"seed (\d+)", pytester.runpytest_inprocess().stdout.str()) for _ in range(2)
     ]
 
     assert shown[0] is not None
@@ -65,7 +65,7 @@ def test_a_fresh_seed_is_chosen_and_shown(project) -> None:
 
 
 def test_the_help_tells_the_options_and_the_settings(project) -> None:
-    result = project({}).runpytest_subprocess("--help")
+    result = project({}).runpytest_inprocess("--help")
 
     result.stdout.fnmatch_lines_random(
         [
@@ -79,6 +79,6 @@ def test_the_help_tells_the_options_and_the_settings(project) -> None:
 
 
 def test_the_marker_is_declared(project) -> None:
-    result = project({}).runpytest_subprocess("--markers")
+    result = project({}).runpytest_inprocess("--markers")
 
     result.stdout.fnmatch_lines(["@pytest.mark.topology(definition): *"])

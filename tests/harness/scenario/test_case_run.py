@@ -166,8 +166,8 @@ def test_a_timeout_is_told_at_the_step_under_way_and_not_at_one_that_failed_befo
           input: key
           expect: {output: 3}
     """
-    ran = run_all(alone(dedent(steps) + SLEEP, rest="timeout: 1s\n"))
-    assert ran.failure.message == "the case was not done within its 1s"
+    ran = run_all(alone(dedent(steps) + SLEEP, rest="timeout: 2s\n"))
+    assert ran.failure.message == "the case was not done within its 2s"
     assert ran.failure.step == "2: dispatch shop/conformance.Probe.Sleep"
 
 

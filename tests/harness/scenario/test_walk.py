@@ -312,13 +312,13 @@ def test_a_block_that_never_passes_tells_its_step_and_the_tries(run_all: Run, al
 
 def test_never_watches_for_as_long_as_it_says(run_all: Run, alone: Write) -> None:
     steps = (
-        f"- {{{COUNT}, input: k, never: {{during: 300ms, every: 20ms}}, expect: {{output: -1}}}}\n"
+        f"- {{{COUNT}, input: k, never: {{during: 600ms, every: 20ms}}, expect: {{output: -1}}}}\n"
     )
     begin = time.perf_counter()
     ran = run_all(alone(steps))
     assert ran.passed()
-    assert time.perf_counter() - begin >= 0.3
-    assert 3 <= len(ran.calls) <= 16
+    assert time.perf_counter() - begin >= 0.6
+    assert 2 <= len(ran.calls) <= 31
 
 
 def test_never_fails_at_the_try_at_which_it_was_so(run_all: Run, alone: Write) -> None:

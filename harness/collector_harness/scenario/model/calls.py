@@ -104,7 +104,9 @@ class ConnectStep(RpcStep):
 class Registration(StrictModel):
     """What to put into a registry: a service, or the file of a proto."""
 
-    namespace: Text | None = Field(default=None, description="The namespace; left out, it is unset.")
+    namespace: Text | None = Field(
+        default=None, description="The namespace; left out, it is unset."
+    )
     service: Text | None = Field(default=None, description="The name of the service.")
     methods: Annotated[tuple[Payload, ...], Strict(False)] | None = Field(
         default=None,

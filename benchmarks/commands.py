@@ -1,6 +1,6 @@
 """Commands as sides of a contest: how long one takes from its start to its end.
 
-What a command prints is kept only to be shown when it fails.
+The end of what a command prints is shown when it fails.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from benchmarks.contests import Measure, MeasurementFailed
 
 __all__ = ["timed_command"]
+
+SHOWN_LINES = 30
 
 
 def timed_command(
@@ -53,7 +55,8 @@ def timed_command(
         text = output.decode(errors="replace")
         if process.returncode != 0 or says not in text:
             line = " ".join(map(str, command))
-            raise MeasurementFailed(f"`{line}` ended with {process.returncode}:\n{text}")
+            tail = "\n".join(text.splitlines()[-SHOWN_LINES:])
+            raise MeasurementFailed(f"`{line}` ended with {process.returncode}:\n{tail}")
         return taken * 1000
 
     async def measure() -> Mapping[str, float]:

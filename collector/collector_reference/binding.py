@@ -9,6 +9,7 @@ import errno
 import logging
 import socket
 
+import grpc
 import grpc.aio
 
 from collector_reference.addresses import ListenAddress, dialable, is_loopback
@@ -19,13 +20,23 @@ __all__ = ["bind"]
 _LOG = logging.getLogger(__name__)
 
 
-def bind(server: grpc.aio.Server, listen: ListenAddress) -> str:
-    """Returns the address at which the bound server can be dialled; raises `BindError`."""
+def bind(
+    server: grpc.aio.Server,
+    listen: ListenAddress,
+    credentials: grpc.ServerCredentials | None = None,
+) -> str:
+    """Returns the address at which the bound server can be dialled; raises `BindError`.
+
+    `credentials` are those of TLS, None for plaintext.
+    """
     try:
-        port = server.add_insecure_port(str(listen))
+        if credentials is None:
+            port = server.add_insecure_port(str(listen))
+        else:
+            port = server.add_secure_port(str(listen), credentials)
     except RuntimeError as error:
         raise BindError(str(listen), _why_not(listen)) from error
-    if not is_loopback(listen.host):
+    if credentials is None and not is_loopback(listen.host):
         _LOG.warning(
             "listening on %s in plaintext: anybody who reaches this machine can call", listen
         )

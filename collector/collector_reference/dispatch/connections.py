@@ -13,6 +13,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc.aio
 
@@ -25,6 +26,9 @@ from collector_reference.errors import PeerError, PeerRefused
 from collector_reference.settings import CollectorSettings
 from collector_reference.wire.common_pb2 import Status
 from collector_reference.wire.dispatcher_pb2 import ConnectRequest, ConnectResponse
+
+if TYPE_CHECKING:
+    from collector_reference.security.outgoing import Outgoing
 
 __all__ = ["Connections"]
 
@@ -54,8 +58,10 @@ class _Kept:
 class Connections:
     """The peers of one collector. Lives on the collector's loop."""
 
-    def __init__(self, settings: CollectorSettings) -> None:
+    def __init__(self, settings: CollectorSettings, *, outgoing: Outgoing | None = None) -> None:
+        """`outgoing` is what its channels carry, None for plaintext without a token."""
         self._settings = settings
+        self._outgoing = outgoing
         self._own = frozenset(settings.namespaces)
         self._addresses: tuple[str, ...] = ()
         self._peers: dict[Key, Peer] = {}
@@ -198,7 +204,11 @@ class Connections:
         return address in self._addresses
 
     def _dial(self, address: str) -> grpc.aio.Channel:
-        return dial(address, max_message_bytes=self._settings.max_message_bytes)
+        return dial(
+            address,
+            max_message_bytes=self._settings.max_message_bytes,
+            outgoing=self._outgoing,
+        )
 
     # The table
 

@@ -6,19 +6,25 @@ exceptions are translated into these where they appear.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 __all__ = [
     "AlreadyRegistered",
     "BindError",
     "CollectorError",
     "HandlerError",
     "InvalidRecord",
+    "MissingExtra",
     "NotReady",
     "NotRegistered",
     "PeerError",
     "PeerRefused",
     "PeerUnreachable",
     "RegistryUnavailable",
+    "RestoreRefused",
     "SettingsError",
+    "StoreUnavailable",
+    "StoreUnusable",
     "UnsupportedOutput",
 ]
 
@@ -62,6 +68,27 @@ class NotReady(CollectorError):
         )
 
 
+class StoreUnusable(CollectorError):
+    """The file that registrations are to be kept in cannot be used."""
+
+    def __init__(self, path: Path, reason: str, remedy: str) -> None:
+        self.path = path
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"the registry file {path} cannot be used: {reason}; {remedy}")
+
+
+class MissingExtra(CollectorError):
+    """A capability was asked for whose library is not installed."""
+
+    def __init__(self, extra: str, capability: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{capability} needs a library that is not installed: "
+            f"pip install 'collector-harness[{extra}]'"
+        )
+
+
 # Registry and validation
 
 
@@ -71,6 +98,14 @@ class InvalidRecord(CollectorError):
 
 class AlreadyRegistered(CollectorError):
     """The key is taken; the first record is unchanged (REG-003)."""
+
+
+class StoreUnavailable(CollectorError):
+    """The store cannot be written or read now; what was asked for was not acknowledged."""
+
+
+class RestoreRefused(CollectorError):
+    """A checkpoint cannot be gone back to; nothing was changed."""
 
 
 class NotRegistered(CollectorError):

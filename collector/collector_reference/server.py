@@ -37,13 +37,18 @@ from collector_reference.dispatch.workers import Workers
 from collector_reference.errors import InvalidRecord
 from collector_reference.introspection import Health, add_reflection
 from collector_reference.probe import PROBE, Probe
-from collector_reference.registry.memory import MemoryStore
+from collector_reference.registry.choice import make_store
 from collector_reference.registry.service import RegistryService
 from collector_reference.registry.store import RegistryStore, declare_methods, service_record
-from collector_reference.settings import CollectorSettings
+from collector_reference.settings import CollectorSettings, ValidatorKind
 from collector_reference.validation.interceptor import LOOPBACK_HEADER, PortGuard
 from collector_reference.validation.registry_link import RegistryLink
-from collector_reference.validation.validators import CachedValidator, RegistryValidator
+from collector_reference.validation.validators import (
+    CachedValidator,
+    ChannelValidator,
+    RegisterProbe,
+    RegistryValidator,
+)
 from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
 from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 
@@ -52,6 +57,11 @@ __all__ = ["Collector", "Statistics"]
 _HANG_UP = 0.02
 """Seconds that a killed collector gives its peers to hang up. One that cuts them off without
 makes gRPC write a line to standard error for each."""
+
+_ASKERS = {
+    ValidatorKind.VALIDATE: ChannelValidator,
+    ValidatorKind.REGISTER_PROBE: RegisterProbe,
+}
 
 _SERVICES = (DISPATCHER, REGISTRY, HEALTH, REFLECTION, REFLECTION_ALPHA)
 
@@ -95,7 +105,9 @@ class Collector:
         """`interceptors` see every call on the port before the collector's own do."""
         self._settings = settings
         self._interceptors = tuple(interceptors)
-        self._store = MemoryStore() if store is None else store
+        self._store = (
+            make_store(settings.registry, limit=settings.ready_limit) if store is None else store
+        )
         self._workers = Workers(settings.worker_threads, name=settings.collector_id)
         self._handlers = HandlerTable(self._workers)
         self._connections = Connections(settings)
@@ -118,6 +130,8 @@ class Collector:
         self._address = ""
         self._links: tuple[RegistryLink, ...] = ()
         self._watching: asyncio.Task[None] | None = None
+        self._answering = self._writable = True
+        self._telling: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
 
     # What it is
@@ -205,9 +219,10 @@ class Collector:
         self._attach(server)
         try:
             self._address = bind(server, parse_listen(self._settings.listen))
+            await self._store.open(self._store_changed)
             await server.start()
             await self._prove_wiring()
-            await self._health.set(serving=True)
+            await self._health.set(serving=self._writable)
         except BaseException:
             await self.kill()
             raise
@@ -257,6 +272,7 @@ class Collector:
         if self._server is not None:
             await self._server.stop(seconds)
         await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
+        await self._store.close()
         self._workers.close()
 
     async def __aenter__(self) -> Self:
@@ -367,7 +383,12 @@ class Collector:
                 },
             )
         registry_pb2_grpc.add_CollectorRegistryServicer_to_server(
-            RegistryService(self._store, system_namespace=self._settings.system_namespace), server
+            RegistryService(
+                self._store,
+                system_namespace=self._settings.system_namespace,
+                max_message_bytes=self._settings.max_message_bytes,
+            ),
+            server,
         )
         self._health.add_to(server)
         add_reflection(server, self._services)
@@ -381,9 +402,7 @@ class Collector:
         if self._settings.validation and remote_address is not None:
             self._links = (own, self._link(remote_address, remote=True))
         own_namespace = self._settings.system_namespace
-        records = [
-            record for record in self._store.services(None) if record.namespace != own_namespace
-        ]
+        records = [record for record in self._store.declared() if record.namespace != own_namespace]
         limit = self._settings.ready_limit
         for link in self._links:
             await link.until_proven(records, limit=limit)
@@ -400,8 +419,16 @@ class Collector:
             witness=(self._settings.system_namespace, REGISTRY, "ValidateMethod"),
             limit=self._settings.connect_limit,
             metadata=() if remote else self._loopback_header,
+            asker=_ASKERS[self._settings.validator],
         )
 
     async def _tell_health(self, serving: bool) -> None:
+        self._answering = serving
         if not self._guard.draining:
-            await self._health.set(serving=serving)
+            await self._health.set(serving=serving and self._writable)
+
+    def _store_changed(self, writable: bool) -> None:
+        self._writable = writable
+        telling = asyncio.create_task(self._tell_health(self._answering))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)

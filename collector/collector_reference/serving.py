@@ -10,11 +10,11 @@ import logging
 import signal
 import sys
 
-from collector_reference.errors import BindError, NotReady
+from collector_reference.errors import BindError, MissingExtra, NotReady, StoreUnusable
 from collector_reference.server import Collector
 from collector_reference.settings import CollectorSettings
 
-__all__ = ["CANNOT_LISTEN", "INTERRUPTED", "NOT_READY", "STOPPED", "serve"]
+__all__ = ["CANNOT_LISTEN", "INTERRUPTED", "LACKS", "NOT_READY", "STOPPED", "serve"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,6 +22,8 @@ STOPPED = 0
 """It was asked to stop, and did."""
 CANNOT_LISTEN = 3
 """The address cannot be listened on."""
+LACKS = 3
+"""The registry's file cannot be used, or a library is not installed."""
 NOT_READY = 5
 """The registry could not be asked within the limit (LOOP-003)."""
 INTERRUPTED = 130
@@ -45,6 +47,12 @@ def serve(settings: CollectorSettings) -> int:
     except NotReady as error:
         print(error, file=sys.stderr)
         return NOT_READY
+    except StoreUnusable as error:
+        print(f"COLLECTOR_REGISTRY: {error}", file=sys.stderr)
+        return LACKS
+    except MissingExtra as error:
+        print(error, file=sys.stderr)
+        return LACKS
 
 
 async def _serve(settings: CollectorSettings) -> int:

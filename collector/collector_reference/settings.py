@@ -5,6 +5,7 @@ Every text is parsed and checked here; nothing further in sees raw strings.
 
 from __future__ import annotations
 
+import enum
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +15,19 @@ from typing import Self
 from collector_reference.addresses import is_peer_address, parse_listen
 from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.errors import SettingsError
+from collector_reference.registry.notation import MEMORY, RegistryChoice, parse_registry
 
-__all__ = ["CollectorSettings"]
+__all__ = ["CollectorSettings", "ValidatorKind"]
+
+
+class ValidatorKind(enum.Enum):
+    """How the dispatcher asks a registry about a method."""
+
+    VALIDATE = "validate"
+    """By ValidateMethod, which changes nothing."""
+    REGISTER_PROBE = "register-probe"
+    """By RegisterService, where ALREADY_EXISTS means valid: for a registry without ValidateMethod.
+    It sees services, not methods, and **registers each service that it asks about in vain**."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +54,10 @@ class CollectorSettings:
     """The namespace that its own services are registered in and its port is guarded by."""
     registry_address: str | None = None
     """The registry that its dispatcher asks; None for its own, over the loopback."""
+    registry: RegistryChoice = MEMORY
+    """Where registrations are kept."""
+    validator: ValidatorKind = ValidatorKind.VALIDATE
+    """How the registry is asked."""
     validation: bool = True
     """Whether the dispatcher validates and the interceptor guards."""
     probe: tuple[str, ...] = ()
@@ -114,12 +130,11 @@ class CollectorSettings:
         for variable in ("COLLECTOR_TLS_CERT", "COLLECTOR_TLS_KEY", "COLLECTOR_TLS_CA"):
             if environment.get(variable):
                 raise SettingsError(variable, "this collector does not speak TLS")
-        registry = environment.get("COLLECTOR_REGISTRY") or "memory"
-        if registry != "memory":
-            raise SettingsError(
-                "COLLECTOR_REGISTRY", f"'{registry}' is not supported here, only 'memory'"
-            )
-        given: dict[str, object] = {"dialect": _dialect(environment, "COLLECTOR_DIALECT")}
+        given: dict[str, object] = {
+            "dialect": _dialect(environment, "COLLECTOR_DIALECT"),
+            "registry": _registry(environment, "COLLECTOR_REGISTRY"),
+            "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
+        }
         for variable, field in _TEXTS.items():
             if environment.get(variable):
                 given[field] = environment[variable]
@@ -168,3 +183,19 @@ def _dialect(environment: Mapping[str, str], variable: str) -> Dialect:
     except ValueError as error:
         known = " or ".join(f"'{dialect.value}'" for dialect in Dialect)
         raise SettingsError(variable, f"'{text}' is not {known}") from error
+
+
+def _registry(environment: Mapping[str, str], variable: str) -> RegistryChoice:
+    try:
+        return parse_registry(environment.get(variable) or "memory")
+    except ValueError as error:
+        raise SettingsError(variable, str(error)) from error
+
+
+def _validator(environment: Mapping[str, str], variable: str) -> ValidatorKind:
+    text = environment.get(variable) or ValidatorKind.VALIDATE.value
+    try:
+        return ValidatorKind(text)
+    except ValueError as error:
+        known = " nor ".join(f"'{kind.value}'" for kind in ValidatorKind)
+        raise SettingsError(variable, f"'{text}' is neither {known}") from error

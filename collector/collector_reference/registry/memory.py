@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from collector_reference.errors import AlreadyRegistered
-from collector_reference.registry.store import ProtoRecord, ServiceRecord
+from collector_reference.registry.store import Availability, ProtoRecord, ServiceRecord
 
 __all__ = ["MemoryStore"]
 
@@ -27,6 +27,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._services: dict[str, dict[str, ServiceRecord]] = {}
         self._protos: dict[tuple[str, str], ProtoRecord] = {}
+        self._declared: dict[tuple[str, str], None] = {}
         self._generation = 0
         self._writing = threading.Lock()
 
@@ -34,6 +35,12 @@ class MemoryStore:
     def generation(self) -> int:
         """Advances with every change to the services, never repeats."""
         return self._generation
+
+    async def open(self, availability: Availability) -> None:
+        """Nothing: it can always be written."""
+
+    async def close(self) -> None:
+        """Nothing."""
 
     async def add_service(self, record: ServiceRecord) -> None:
         """Stores it; raises `AlreadyRegistered` and changes nothing when its key is taken."""
@@ -56,7 +63,17 @@ class MemoryStore:
         """Stores a record of the collector's own, in place of the one that is there."""
         with self._writing:
             self._services.setdefault(record.namespace, {})[record.service_name] = record
+            self._declared[record.namespace, record.service_name] = None
             self._generation += 1
+
+    def declared(self) -> Collection[ServiceRecord]:
+        """Returns what was declared."""
+        with self._writing:
+            return [
+                self._services[namespace][name]
+                for namespace, name in self._declared
+                if name in self._services.get(namespace, {})
+            ]
 
     def service(self, namespace: str, service_name: str) -> ServiceRecord | None:
         """Returns the record, or None."""
@@ -68,7 +85,7 @@ class MemoryStore:
         record = self.service(namespace, service_name)
         return record is not None and method in record.methods
 
-    def services(self, namespace: str | None) -> Sequence[ServiceRecord]:
+    def services(self, namespace: str | None) -> Collection[ServiceRecord]:
         """Returns the records of a namespace, or of all, in the order they were stored in."""
         with self._writing:
             if namespace is not None:

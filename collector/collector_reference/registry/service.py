@@ -5,6 +5,7 @@ What a record is and where it is kept is not decided here.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
-from collector_reference.errors import AlreadyRegistered, InvalidRecord
+from collector_reference.errors import AlreadyRegistered, InvalidRecord, StoreUnavailable
 from collector_reference.registry.store import RegistryStore, proto_record, service_record
 from collector_reference.wire import registry_pb2_grpc
 from collector_reference.wire.common_pb2 import Status
@@ -35,6 +36,13 @@ __all__ = ["RegistryService"]
 _LOG = logging.getLogger(__name__)
 _OK = Status(code=Status.OK, message="OK")
 
+_STATUS_BYTES = 1024
+"""What a list's status and envelope may take."""
+_FIELD_BYTES = 6
+"""The tag and the length in front of a record."""
+_BETWEEN_BREATHS = 500
+"""Records of a list after which other calls get a turn."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -53,6 +61,9 @@ def _translated(
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except AlreadyRegistered as error:
             await context.abort(grpc.StatusCode.ALREADY_EXISTS, str(error))
+        except StoreUnavailable as error:
+            _LOG.warning("the registry's store is unavailable in %s: %s", rpc.__name__, error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's store is unavailable")
         except grpc.aio.AbortError:
             raise
         except Exception:  # noqa: BLE001 - a store is anybody's code
@@ -65,9 +76,17 @@ def _translated(
 class RegistryService(registry_pb2_grpc.CollectorRegistryServicer):
     """Serves a store. Nobody but the collector itself writes into its system namespace."""
 
-    def __init__(self, store: RegistryStore, *, system_namespace: str) -> None:
+    def __init__(
+        self,
+        store: RegistryStore,
+        *,
+        system_namespace: str,
+        max_message_bytes: int = 4 * 1024 * 1024,
+    ) -> None:
+        """`max_message_bytes` bounds a list."""
         self._store = store
         self._system_namespace = system_namespace
+        self._max_list_bytes = max_message_bytes - _STATUS_BYTES
 
     @_translated
     async def RegisterProto(  # noqa: N802 - the RPC's name
@@ -140,9 +159,29 @@ class RegistryService(registry_pb2_grpc.CollectorRegistryServicer):
     async def ListServices(  # noqa: N802
         self, request: ListServicesRequest, _context: Context
     ) -> ListServicesResponse:
-        """Lists the services of one namespace, or of all, whole (REG-010, REG-011)."""
+        """Lists the services of one namespace, or of all (REG-010).
+
+        A list that would be larger than the message limit is cut, and tells how many it leaves
+        out (REG-011, REG-012).
+        """
         records = self._store.services(request.namespace or None)
-        return ListServicesResponse(status=_OK, services=[record.message for record in records])
+        response = ListServicesResponse(status=_OK)
+        room = self._max_list_bytes
+        for record in records:
+            size = record.message.ByteSize() + _FIELD_BYTES
+            if size > self._max_list_bytes:
+                # It fits into no list, and must not keep those behind it out of this one.
+                continue
+            if size > room:
+                break
+            room -= size
+            response.services.append(record.message)
+            if len(response.services) % _BETWEEN_BREATHS == 0:
+                await asyncio.sleep(0)
+        left_out = len(records) - len(response.services)
+        if left_out > 0:
+            response.status.details["truncated"] = str(left_out)
+        return response
 
     async def _authorise(self, namespace: str, context: Context) -> None:
         if namespace == self._system_namespace:

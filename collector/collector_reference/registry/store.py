@@ -7,7 +7,7 @@ they are kept is the subject of one module per store.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from collector_reference.wire.common_pb2 import Metadata
 from collector_reference.wire.registry_pb2 import RegisteredProto, RegisteredService
 
 __all__ = [
+    "Availability",
     "ProtoRecord",
     "RegistryStore",
     "ServiceRecord",
@@ -27,6 +28,10 @@ __all__ = [
     "proto_record",
     "service_record",
 ]
+
+
+Availability = Callable[[bool], None]
+"""Told, on the collector's loop, whenever a store can or cannot be written any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,14 +66,33 @@ class RegistryStore(Protocol):
     def generation(self) -> int:
         """Advances with every change to the services, never repeats."""
 
+    async def open(self, availability: Availability) -> None:
+        """Makes it ready before the collector is; raises `NotReady` when it cannot be asked.
+
+        From then on `availability` is told of every change. A store opens once.
+        """
+
+    async def close(self) -> None:
+        """Ends what it holds; what was acknowledged stays."""
+
     async def add_service(self, record: ServiceRecord) -> None:
-        """Stores it; raises `AlreadyRegistered` and changes nothing when its key is taken."""
+        """Stores it; raises `AlreadyRegistered` and changes nothing when its key is taken.
+
+        Raises `StoreUnavailable` when it cannot be stored now.
+        """
 
     async def add_proto(self, record: ProtoRecord) -> None:
         """Stores it; raises `AlreadyRegistered` and changes nothing when its key is taken."""
 
     def declare(self, record: ServiceRecord) -> None:
-        """Stores a record of the collector's own, in place of the one that is there."""
+        """Shows a record of the collector's own, in place of the one that is there.
+
+        Works before `open`. It is of this collector's life: a store that outlives it, or is
+        shared, does not keep it.
+        """
+
+    def declared(self) -> Collection[ServiceRecord]:
+        """Returns what was declared."""
 
     def service(self, namespace: str, service_name: str) -> ServiceRecord | None:
         """Returns the record, or None."""
@@ -76,8 +100,11 @@ class RegistryStore(Protocol):
     def has_method(self, namespace: str, service_name: str, method: str) -> bool:
         """Whether the service is stored and has that method."""
 
-    def services(self, namespace: str | None) -> Sequence[ServiceRecord]:
-        """Returns the records of a namespace, or of all, in the order they were stored in."""
+    def services(self, namespace: str | None) -> Collection[ServiceRecord]:
+        """Returns the records of a namespace, or of all, in the order they were stored in.
+
+        A large store reads them while the answer is gone through.
+        """
 
     def proto(self, namespace: str, file_name: str) -> ProtoRecord | None:
         """Returns the record, or None."""
@@ -86,7 +113,10 @@ class RegistryStore(Protocol):
         """Returns the present content, as a value that `restore` takes."""
 
     def restore(self, checkpoint: object) -> None:
-        """Puts the content of that checkpoint in the place of the present one."""
+        """Puts the content of that checkpoint in the place of the present one.
+
+        Raises `RestoreRefused` where it cannot, and changes nothing.
+        """
 
 
 def service_record(namespace: str, descriptor: ServiceDescriptorProto) -> ServiceRecord:

@@ -40,16 +40,17 @@ class RegistryLink:
         witness: tuple[str, str, str],
         limit: timedelta,
         metadata: tuple[tuple[str, str], ...] = (),
+        asker: type[ChannelValidator] = ChannelValidator,
     ) -> None:
         """`witness` is a method (namespace, service, method) that the collector's own registry
-        has; `limit` bounds each question.
+        has; `limit` bounds each question, and `asker` is how it is put.
         """
         self._channel = channel
         self._address = address
         self._remote = remote
         self._witness = witness
         self._limit = limit
-        self._asker = ChannelValidator(channel, limit=limit, metadata=metadata)
+        self._asker = asker(channel, limit=limit, metadata=metadata)
         self._suspected = asyncio.Event()
 
     @property

@@ -13,18 +13,20 @@ from typing import Protocol
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 
 from collector_reference.errors import NotRegistered, RegistryUnavailable
 from collector_reference.status import CanonicalStatus, from_status_code
 from collector_reference.wire.registry_pb2 import (
     LookupServiceRequest,
     LookupServiceResponse,
+    RegisterServiceRequest,
     ValidateMethodRequest,
     ValidateMethodResponse,
 )
 from collector_reference.wire.registry_pb2_grpc import CollectorRegistryStub
 
-__all__ = ["CachedValidator", "ChannelValidator", "RegistryValidator"]
+__all__ = ["CachedValidator", "ChannelValidator", "RegisterProbe", "RegistryValidator"]
 
 _MAX_ANSWERS = 100_000
 
@@ -64,10 +66,7 @@ class ChannelValidator:
         self, namespace: str, service: str, method: str, *, time_left: timedelta | None = None
     ) -> None:
         """Asks ValidateMethod; see `RegistryValidator`."""
-        timeout = self._limit
-        if time_left is not None:
-            timeout = min(timeout, time_left.total_seconds())
-        self.calls += 1
+        timeout = self._count_one(time_left)
         request = ValidateMethodRequest(
             namespace=namespace, service_name=service, method_name=method
         )
@@ -81,6 +80,11 @@ class ChannelValidator:
             raise RegistryUnavailable(_reason(error)) from error
         if not (response.is_valid and response.status.code == 0 and response.HasField("status")):
             _raise_refusal(response)
+
+    def _count_one(self, time_left: timedelta | None) -> float:
+        """Counts a question, and returns the seconds that it may take."""
+        self.calls += 1
+        return self._limit if time_left is None else min(self._limit, time_left.total_seconds())
 
     async def prove(self, namespace: str, service: str, method: str | None = None) -> bool:
         """Returns whether the registry knows the method, or the service where none is given.
@@ -111,6 +115,46 @@ class ChannelValidator:
         if status not in (CanonicalStatus.OK, CanonicalStatus.NOT_FOUND):
             raise RegistryUnavailable(f"the registry answered {status or response.status.code}")
         return status is CanonicalStatus.OK
+
+
+class RegisterProbe(ChannelValidator):
+    """Asks a registry without ValidateMethod, by registering: what exists already is valid (S0).
+
+    It has a **side effect**: a service that was not there is there afterwards, so that asking
+    again finds it. And it cannot see methods (VAL-003 and VAL-004 do not hold).
+    """
+
+    async def validate_service_method(
+        self,
+        namespace: str,
+        service: str,
+        method: str,  # noqa: ARG002 - not to be seen this way
+        *,
+        time_left: timedelta | None = None,
+    ) -> None:
+        """Asks RegisterService; see `RegistryValidator`."""
+        timeout = self._count_one(time_left)
+        request = RegisterServiceRequest(
+            # Without methods: should it be stored, then nothing of it can be executed.
+            namespace=namespace,
+            service_descriptor=ServiceDescriptorProto(name=service),
+        )
+        try:
+            await self._stub.RegisterService(request, timeout=timeout, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.ALREADY_EXISTS:
+                return
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise NotRegistered(error.details() or "") from error
+            raise RegistryUnavailable(_reason(error)) from error
+        raise NotRegistered(
+            f"service '{service}' was not registered in namespace '{namespace}' before it was "
+            "asked about"
+        )
+
+    async def prove(self, namespace: str, service: str, method: str | None = None) -> bool:  # noqa: ARG002
+        """Returns whether the registry knows the service; see `ChannelValidator`."""
+        return await super().prove(namespace, service)
 
 
 class CachedValidator:

@@ -11,6 +11,8 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from collector_reference import Collector, CollectorSettings, MemoryStore
+from collector_reference.errors import StoreUnavailable
+from collector_reference.registry.store import service_record
 from collector_reference.wire.common_pb2 import Status
 from collector_reference.wire.registry_pb2 import (
     ListServicesRequest,
@@ -224,3 +226,78 @@ async def test_a_broken_store_is_an_internal_error_without_its_text(field):
         grpc.StatusCode.INTERNAL,
         "the registry's store failed",
     )
+
+
+async def test_a_store_that_is_away_is_unavailable_and_keeps_its_text(field):
+    """SEC-004"""
+
+    class AwayStore(MemoryStore):
+        async def add_service(self, record):
+            raise StoreUnavailable("/secret/registry.db is locked")
+
+    collector = await field.running(
+        Collector(CollectorSettings(collector_id="west"), store=AwayStore())
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await field.caller(collector.address).register("ns", "S")
+    assert (caught.value.code(), caught.value.details()) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "the registry's store is unavailable",
+    )
+
+
+def filled(count: int) -> MemoryStore:
+    store = MemoryStore()
+    for number in range(count):
+        descriptor = ServiceDescriptorProto(name=f"Service{number:05}")
+        descriptor.method.add(name="Call", input_type=".some.package.Request")
+        store.declare(service_record("many", descriptor))
+    return store
+
+
+async def test_beside_ten_thousand_services_a_small_namespace_lists_whole(field):
+    """REG-011"""
+    store = filled(10_001)
+    collector = await field.running(Collector(CollectorSettings(collector_id="west"), store=store))
+    caller = field.caller(collector.address)
+    await caller.register("few", "One", "A")
+    await caller.register("few", "Two", "A")
+    few = await caller.registry.ListServices(ListServicesRequest(namespace="few"))
+    assert few.status == OK
+    assert [service.id for service in few.services] == ["few/One", "few/Two"]
+    many = await caller.registry.ListServices(ListServicesRequest(namespace="many"))
+    assert many.status == OK
+    assert [service.service_name for service in many.services] == [
+        f"Service{number:05}" for number in range(10_001)
+    ]
+
+
+async def test_a_list_of_fifty_thousand_is_cut_at_the_message_limit_and_says_so(field):
+    """REG-012"""
+    collector = await field.running(
+        Collector(CollectorSettings(collector_id="west"), store=filled(50_000))
+    )
+    caller = field.caller(collector.address)
+    listed = await caller.registry.ListServices(ListServicesRequest(namespace="many"))
+    assert 3 * 1024 * 1024 < listed.ByteSize() <= 4 * 1024 * 1024
+    assert len(listed.services) + int(listed.status.details["truncated"]) == 50_000
+    assert listed.services[0].service_name == "Service00000"
+    assert (await caller.validate("many", "Service49999", "Call")).is_valid
+
+
+async def test_a_service_that_fits_into_no_list_keeps_no_other_out_of_it(field):
+    """REG-011"""
+    store = MemoryStore()
+    for name in ("Before", "Huge", "After"):
+        descriptor = ServiceDescriptorProto(name=name)
+        if name == "Huge":
+            descriptor.method.add(name="M" * 3_000)
+        store.declare(service_record("ns", descriptor))
+    collector = await field.running(
+        Collector(CollectorSettings(collector_id="west", max_message_bytes=4_096), store=store)
+    )
+    listed = await field.caller(collector.address).registry.ListServices(
+        ListServicesRequest(namespace="ns")
+    )
+    assert [service.service_name for service in listed.services] == ["Before", "After"]
+    assert dict(listed.status.details) == {"truncated": "1"}

@@ -64,7 +64,13 @@ FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
     "COLLECTOR_REGISTRY": (
         "--registry",
         "STORE",
-        "Where registrations are kept: memory, the default and so far the only store.",
+        "Where registrations are kept: memory, the default, sqlite:PATH or etcd:HOST:PORT/PREFIX.",
+    ),
+    "COLLECTOR_VALIDATOR": (
+        "--validator",
+        "NAME",
+        "How the registry is asked: validate, the default, or register-probe, which registers "
+        "what it asks about in vain.",
     ),
     "COLLECTOR_TLS_CERT": (
         "--tls-cert",

@@ -47,10 +47,9 @@ async def test_a_registry_without_validate_method_can_be_asked_by_registering(fi
     assert (await caller.serve("users", PROBE, "WhoAmI")).status.code == 200
     assert ("users", "Unknown") not in registry.services
     first = await caller.serve("users", "Unknown", "Call")
-    assert (first.status.code, first.status.message) == (
-        404,
-        "service not registered in registry: service 'Unknown' was not registered in namespace "
-        "'users' before it was asked about",
+    assert first.status.code == 404
+    assert first.status.message.endswith(
+        "service 'Unknown' was not registered in namespace 'users' before it was asked about"
     )
     assert registry.services["users", "Unknown"] == []
     second = await caller.serve("users", "Unknown", "Call")

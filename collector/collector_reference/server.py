@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 import grpc.aio
@@ -40,6 +40,7 @@ from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.choice import make_store
 from collector_reference.registry.service import RegistryService
 from collector_reference.registry.store import RegistryStore, declare_methods, service_record
+from collector_reference.security.values import Exposure
 from collector_reference.settings import CollectorSettings, ValidatorKind
 from collector_reference.validation.interceptor import LOOPBACK_HEADER, PortGuard
 from collector_reference.validation.registry_link import RegistryLink
@@ -52,6 +53,9 @@ from collector_reference.validation.validators import (
 from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
 from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 
+if TYPE_CHECKING:
+    from collector_reference.security.gate import Gate
+
 __all__ = ["Collector", "Statistics"]
 
 _HANG_UP = 0.02
@@ -63,7 +67,8 @@ _ASKERS = {
     ValidatorKind.REGISTER_PROBE: RegisterProbe,
 }
 
-_SERVICES = (DISPATCHER, REGISTRY, HEALTH, REFLECTION, REFLECTION_ALPHA)
+_REFLECTIONS = (REFLECTION, REFLECTION_ALPHA)
+_SERVICES = (DISPATCHER, REGISTRY, HEALTH, *_REFLECTIONS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +107,10 @@ class Collector:
         store: RegistryStore | None = None,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
-        """`interceptors` see every call on the port before the collector's own do."""
+        """`interceptors` see every call on the port before the collector's own do.
+
+        Raises `SettingsError` for files of certificates, keys or rules that cannot be used.
+        """
         self._settings = settings
         self._interceptors = tuple(interceptors)
         self._store = (
@@ -110,11 +118,13 @@ class Collector:
         )
         self._workers = Workers(settings.worker_threads, name=settings.collector_id)
         self._handlers = HandlerTable(self._workers)
-        self._connections = Connections(settings)
+        token = uuid.uuid4().hex
+        self._gate = _gate(settings, token)
+        self._outgoing = None if self._gate is None else self._gate.outgoing
+        self._connections = Connections(settings, outgoing=self._outgoing)
         self._dispatcher = DispatcherService(
             settings, handlers=self._handlers, connections=self._connections
         )
-        token = uuid.uuid4().hex
         self._loopback_header = ((LOOPBACK_HEADER, token),)
         self._guard = PortGuard(
             self._store,
@@ -123,7 +133,12 @@ class Collector:
             loopback_token=token,
         )
         self._probe = Probe(settings.collector_id) if settings.probe else None
-        self._services = (*_SERVICES, PORT) if self._probe else _SERVICES
+        own = (
+            tuple(each for each in _SERVICES if each not in _REFLECTIONS)
+            if settings.reflection is Exposure.OFF
+            else _SERVICES
+        )
+        self._services = (*own, PORT) if self._probe else own
         self._health = Health(self._services)
         self._declare_own_services()
         self._server: grpc.aio.Server | None = None
@@ -210,7 +225,7 @@ class Collector:
         if self._server is not None:
             raise RuntimeError("a collector is started once")
         self._server = server = grpc.aio.server(
-            interceptors=(*self._interceptors, self._guard),
+            interceptors=(*self._interceptors, self._guard, *self._access),
             options=(
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", self._settings.max_message_bytes),
@@ -218,7 +233,8 @@ class Collector:
         )
         self._attach(server)
         try:
-            self._address = bind(server, parse_listen(self._settings.listen))
+            credentials = None if self._gate is None else self._gate.server_credentials()
+            self._address = bind(server, parse_listen(self._settings.listen), credentials)
             await self._store.open(self._store_changed)
             await server.start()
             await self._prove_wiring()
@@ -360,7 +376,9 @@ class Collector:
     def _declare_own_services(self) -> None:
         system = self._settings.system_namespace
         descriptors = service_descriptors()
-        for service in _SERVICES:
+        for service in self._services:
+            if service == PORT:
+                continue
             self._store.declare(service_record(system, descriptors[service]))
         if self._probe is not None:
             declare_methods(self._store, system, PORT, self._probe.registered_on_port)
@@ -368,6 +386,11 @@ class Collector:
                 for method, handler in self._probe.handlers.items():
                     self._handlers.add(namespace, PROBE, method, handler, decode=False)
                 declare_methods(self._store, namespace, PROBE, self._probe.declared)
+
+    @property
+    def _access(self) -> tuple[grpc.aio.ServerInterceptor, ...]:
+        guard = None if self._gate is None else self._gate.guard
+        return () if guard is None else (guard,)
 
     def _attach(self, server: grpc.aio.Server) -> None:
         dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)
@@ -385,13 +408,15 @@ class Collector:
         registry_pb2_grpc.add_CollectorRegistryServicer_to_server(
             RegistryService(
                 self._store,
-                system_namespace=self._settings.system_namespace,
+                # Where callers are known, who may write there is the policy's to say.
+                system_namespace="" if self._access else self._settings.system_namespace,
                 max_message_bytes=self._settings.max_message_bytes,
             ),
             server,
         )
         self._health.add_to(server)
-        add_reflection(server, self._services)
+        if REFLECTION in self._services:
+            add_reflection(server, self._services)
         if self._probe is not None:
             self._probe.add_to(server)
 
@@ -413,7 +438,12 @@ class Collector:
 
     def _link(self, address: str, *, remote: bool) -> RegistryLink:
         return RegistryLink(
-            dial(address, max_message_bytes=self._settings.max_message_bytes),
+            dial(
+                address,
+                max_message_bytes=self._settings.max_message_bytes,
+                outgoing=self._outgoing,
+                own_port=not remote,
+            ),
             address=address,
             remote=remote,
             witness=(self._settings.system_namespace, REGISTRY, "ValidateMethod"),
@@ -432,3 +462,12 @@ class Collector:
         telling = asyncio.create_task(self._tell_health(self._answering))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
+
+
+def _gate(settings: CollectorSettings, loopback_token: str) -> Gate | None:
+    """Returns the collector's security; None, and nothing imported, where none is asked for."""
+    if (settings.tls, settings.tokens, settings.own_token, settings.policy) == (None,) * 4:
+        return None
+    from collector_reference.security.gate import Gate
+
+    return Gate(settings, loopback_token=loopback_token)

@@ -10,12 +10,20 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 from collector_reference.addresses import is_peer_address, parse_listen
 from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.errors import SettingsError
 from collector_reference.registry.notation import MEMORY, RegistryChoice, parse_registry
+from collector_reference.security.values import (
+    Exposure,
+    OwnTokenSettings,
+    TlsSettings,
+    TokenSettings,
+    security_from,
+)
 
 __all__ = ["CollectorSettings", "ValidatorKind"]
 
@@ -82,6 +90,19 @@ class CollectorSettings:
     """The most peers that it is connected with at a time (SEC-003)."""
     worker_threads: int = 32
     """The most plain handlers that run at a time; each is a thread, started when needed."""
+    tls: TlsSettings | None = None
+    """The certificate of its port and of what it dials; None for plaintext (SEC-001)."""
+    tokens: TokenSettings | None = None
+    """What a caller's bearer token must be; None where callers need none (SEC-002)."""
+    own_token: OwnTokenSettings | None = None
+    """The token that it presents to its peers; None for none."""
+    policy: Path | None = None
+    """The file of rules by which callers are authorised; None where everybody who is let in may
+    do everything but register into the system namespace."""
+    health: Exposure = Exposure.OPEN
+    """Who may ask the health service; everybody, or who may call anything else."""
+    reflection: Exposure = Exposure.GUARDED
+    """Who may ask reflection, where callers are asked for credentials at all."""
 
     def __post_init__(self) -> None:
         if not self.collector_id:
@@ -103,6 +124,8 @@ class CollectorSettings:
         for name, namespaces in (("namespaces", self.namespaces), ("probe", self.probe)):
             if "" in namespaces:
                 raise SettingsError(name, "a namespace needs a name")
+        if self.health is Exposure.OFF:
+            raise SettingsError("health", "health is always served: 'open' or 'guarded'")
         self._check_numbers()
 
     def _check_numbers(self) -> None:
@@ -127,13 +150,11 @@ class CollectorSettings:
         A variable that is unset or empty leaves the default; without COLLECTOR_ID the id is made
         up. Raises `SettingsError` naming the variable, also for what is not supported here.
         """
-        for variable in ("COLLECTOR_TLS_CERT", "COLLECTOR_TLS_KEY", "COLLECTOR_TLS_CA"):
-            if environment.get(variable):
-                raise SettingsError(variable, "this collector does not speak TLS")
         given: dict[str, object] = {
             "dialect": _dialect(environment, "COLLECTOR_DIALECT"),
             "registry": _registry(environment, "COLLECTOR_REGISTRY"),
             "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
+            **security_from(environment),
         }
         for variable, field in _TEXTS.items():
             if environment.get(variable):

@@ -16,7 +16,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
-	protos protos-check bench requirements wheel clean
+	protos protos-check bench torture requirements wheel clean
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
@@ -50,6 +50,9 @@ protos-check: setup-protos ## compare the contract's code with protos/
 
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)
+
+torture: setup ## kill a collector during registrations, 500 times; ROUNDS=50 runs fewer
+	@$(BIN)/python scripts/torture.py --rounds $(or $(ROUNDS),500) $(ARGS)
 
 requirements: setup ## pin the requirements again; UPGRADE=1 takes the latest
 	@cd requirements && $(COMPILE) ../pyproject.toml dev.in -o dev.txt

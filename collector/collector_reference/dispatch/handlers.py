@@ -76,8 +76,14 @@ class HandlerContext:
 
     @property
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        """The call's metadata, in order, keys possibly repeated."""
-        return tuple((key, value) for key, value in self._rpc.invocation_metadata() or ())
+        """The call's metadata, in order, keys possibly repeated; without credentials, which are
+        for the port: over a hop they are those of the collector that forwards.
+        """
+        return tuple(
+            (key, value)
+            for key, value in self._rpc.invocation_metadata() or ()
+            if key != "authorization"
+        )
 
     @property
     def time_left(self) -> timedelta | None:

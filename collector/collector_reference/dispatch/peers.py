@@ -31,6 +31,7 @@ CONNECT = "/collector.CollectiveDispatcher/Connect"
 # gRPC says this of a call that found no connection to be sent on.
 _NOTHING_SENT = "failed to connect to all addresses"
 
+_NOT_LET_IN = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _READY = grpc.ChannelConnectivity.READY
 _DEAD = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 
@@ -172,6 +173,9 @@ class Peer:
             response = await self._connect(request, limit)
         except grpc.aio.AioRpcError as error:
             reason = f"{error.code().name}: {error.details()}"
+            if error.code() in _NOT_LET_IN:
+                number = from_grpc(error.code().value[0]).http_like
+                raise PeerRefused(self.address, number, reason) from error
             raise PeerUnreachable(self.address, reason) from error
         if not response.HasField("status"):
             raise PeerRefused(self.address, None, "it answered without a status")

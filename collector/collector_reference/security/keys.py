@@ -122,10 +122,10 @@ def _of_pem(content: bytes, path: Path, variable: str, private: bool) -> Key:
         load_pem_public_key,
     )
 
-    if (b"PRIVATE KEY" in content) is not private:
-        if b"-----BEGIN" in content:
-            raise _wrong_half(f"'{path}'", variable, private)
+    if b"-----BEGIN" not in content:
         raise SettingsError(variable, f"'{path}' is neither a JWK set nor a key in PEM")
+    if (b"PRIVATE KEY" in content) is not private:
+        raise _wrong_half(f"'{path}'", variable, private)
     material: Any
     try:
         material = load_pem_private_key(content, None) if private else load_pem_public_key(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,11 @@ class AttachedNode:
     def address(self) -> str:
         """Where it is."""
         return self._target.address
+
+    @property
+    def front(self) -> None:
+        """None: it is where it is."""
+        return None
 
     @property
     def collector(self) -> Collector | None:
@@ -67,6 +73,10 @@ class AttachedNode:
     async def kill(self) -> None:
         """Raises `InvalidInput`."""
         raise _not_ours(self._name, "killed")
+
+    async def move(self, *, keep: Collection[str] = ()) -> None:  # noqa: ARG002
+        """Raises `InvalidInput`."""
+        raise _not_ours(self._name, "moved")
 
     async def pause(self) -> None:
         """Raises `InvalidInput`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from collector_harness.errors import TargetFailed
+from collector_harness.faults.front import Front
 from collector_harness.topology.values import Node
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class Launch:
 
     node: Node
     connect: tuple[str, ...] = ()
-    """Addresses that it connects to by itself; only for nodes that dial by themselves."""
+    """Addresses that it connects to by itself, tried again until they answer."""
     registry_address: str | None = None
     """The registry that its dispatcher asks; None for its own."""
 
@@ -42,6 +44,10 @@ class RunningNode(Protocol):
     @property
     def address(self) -> str:
         """What others dial. Stays the same over restarts."""
+
+    @property
+    def front(self) -> Front | None:
+        """The doors to it, where it has some."""
 
     @property
     def collector(self) -> Collector | None:
@@ -70,6 +76,11 @@ class RunningNode(Protocol):
 
     async def kill(self) -> None:
         """Ends it at once, without a chance to say good-bye; returns when it has ended."""
+
+    async def move(self, *, keep: Collection[str] = ()) -> None:
+        """Gives up its address: the next start is at another one. It does not run now. The nodes
+        in `keep` go on dialling the doors that are their own.
+        """
 
     async def pause(self) -> None:
         """Stops it from doing anything, its sockets left open."""

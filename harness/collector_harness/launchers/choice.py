@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from grpc.aio import ServerInterceptor
+
+from collector_harness.errors import InvalidInput, Problem
+from collector_harness.faults.front import Front
 from collector_harness.launchers.attached import AttachedNode
 from collector_harness.launchers.base import RunningNode
 from collector_harness.launchers.inprocess import InProcessNode
 from collector_harness.launchers.process import ProcessNode
+from collector_harness.peers.node import PeerNode
 from collector_harness.targets import (
     AttachTarget,
     ExecTarget,
@@ -23,8 +29,11 @@ __all__ = ["launcher_of", "target_of"]
 
 def target_of(node: Node, target: Target) -> Target:
     """Returns what a node is: its own `collector` where it names one, the reference where it
-    serves handlers, else the target under test. Raises `InvalidInput` for a bad `collector`.
+    serves handlers or is played, else the target under test. Raises `InvalidInput` for a bad
+    `collector`.
     """
+    if node.peer is not None:
+        return Reference()
     if node.collector is not None:
         return parse_target(node.collector)
     if node.serves:
@@ -32,14 +41,43 @@ def target_of(node: Node, target: Target) -> Target:
     return target
 
 
-def launcher_of(name: str, target: Target, *, ready_limit: timedelta) -> RunningNode:
-    """Returns the node, not started yet, in the way that its target is launched."""
+def launcher_of(
+    node: Node,
+    target: Target,
+    *,
+    ready_limit: timedelta,
+    front: Front | None = None,
+    interceptors: Sequence[ServerInterceptor] = (),
+) -> RunningNode:
+    """Returns the node, not started yet, in the way that its target is launched.
+
+    `front` are its doors, where faults need some; `interceptors` see the calls to a reference
+    collector first. Raises `InvalidInput` where the target cannot have them.
+    """
+    if node.peer is not None:
+        return PeerNode(node.name, node.peer, front=front, interceptors=interceptors)
+    if interceptors and not isinstance(target, Reference):
+        raise InvalidInput(
+            Problem(
+                message=f"an RPC of node '{node.name}' cannot be made to fail: a gRPC fault needs "
+                f"a reference node in process, and this is {target}",
+                hint=f"write collector: reference for '{node.name}', or use a fault of a link",
+            )
+        )
     match target:
         case ExecTarget():
-            return ProcessNode(name, target, ready_limit=ready_limit)
+            return ProcessNode(node.name, target, ready_limit=ready_limit, front=front)
         case AttachTarget():
-            return AttachedNode(name, target)
+            if front is not None:
+                raise InvalidInput(
+                    Problem(
+                        message=f"node '{node.name}' cannot be disturbed: {target} was started by "
+                        "somebody else, who dials it past the harness",
+                        hint="let the harness launch it, by exec:COMMAND",
+                    )
+                )
+            return AttachedNode(node.name, target)
         case PythonTarget():
-            return InProcessNode(name, target)
+            return InProcessNode(node.name, target, front=front)
         case Reference():
-            return InProcessNode(name)
+            return InProcessNode(node.name, front=front, interceptors=interceptors)

@@ -7,11 +7,14 @@ from __future__ import annotations
 import contextvars
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import cast
 
+import grpc.aio
+
 from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem, TargetFailed
+from collector_harness.faults.front import Front
 from collector_harness.launchers.base import Launch
 from collector_harness.launchers.implementations import load_attribute
 from collector_harness.launchers.logs import LogBuffer, sanitised
@@ -31,10 +34,20 @@ the node that it belongs to, although all nodes of a process log to the same log
 class InProcessNode:
     """A collector that lives in this process."""
 
-    def __init__(self, name: str, target: PythonTarget | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: PythonTarget | None = None,
+        *,
+        front: Front | None = None,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
+        """`interceptors` are for the reference collector only."""
         self._name = name
         self._target = target
-        self._address = ""
+        self._front = front
+        self._interceptors = tuple(interceptors)
+        self._bound = ""
         self._collector: Collector | None = None
         self._log = LogBuffer()
         _listen_to_logs()
@@ -46,8 +59,13 @@ class InProcessNode:
 
     @property
     def address(self) -> str:
-        """Where it is bound; empty before its first start."""
-        return self._address
+        """Where others dial it; empty before its first start, unless it has a front."""
+        return self._bound if self._front is None else self._front.address
+
+    @property
+    def front(self) -> Front | None:
+        """The doors to it, where faults need some."""
+        return self._front
 
     @property
     def collector(self) -> Collector | None:
@@ -70,7 +88,9 @@ class InProcessNode:
         return None
 
     async def open(self) -> None:
-        """Nothing is bound before the start."""
+        """Binds its front, where it has one; it is bound itself at its start."""
+        if self._front is not None:
+            await self._front.open()
 
     async def start(self, launch: Launch) -> None:
         """Makes the collector with its handlers and starts it, on its former address where it
@@ -81,16 +101,7 @@ class InProcessNode:
         """
         _log_of_node.set(self._log)
         node = launch.node
-        collector = await self._made(
-            CollectorSettings(
-                collector_id=node.name,
-                listen=self._address or "127.0.0.1:0",
-                namespaces=node.namespaces,
-                probe=node.probe,
-                validation=node.validation,
-                registry_address=launch.registry_address,
-            )
-        )
+        collector = await self._made(self._settings(launch))
         for served in node.serves:
             what = f"the handlers of namespace '{served.namespace}' on node '{node.name}'"
             implementation = served.implementation
@@ -112,16 +123,29 @@ class InProcessNode:
         except CollectorError as error:
             raise self._not_started(str(error)) from error
         self._collector = collector
-        self._address = collector.address
+        self._bound = collector.address
+        if self._front is not None:
+            host, _, port = self._bound.rpartition(":")
+            self._front.lead_to(host, int(port))
 
     async def kill(self) -> None:
         """Closes its sockets at once; calls in flight fail."""
         collector, self._collector = self._collector, None
+        if self._front is not None:
+            self._front.lead_nowhere()
         if collector is not None:
             await collector.kill()
 
+    async def move(self, *, keep: Collection[str] = ()) -> None:
+        """Forgets where it was bound."""
+        self._bound = ""
+        if self._front is not None:
+            await self._front.move(keep=keep)
+
     async def pause(self) -> None:
-        """Raises `InvalidInput`: what shares the harness's process cannot be stopped alone."""
+        """Raises `InvalidInput`: what shares the harness's process cannot be stopped alone. Its
+        mesh can let the bytes at its front stand still instead.
+        """
         raise _not_here(self._name, "paused")
 
     async def resume(self) -> None:
@@ -140,7 +164,11 @@ class InProcessNode:
 
     async def stop(self, grace: timedelta | None) -> None:
         """Stops it for good, at once without a grace."""
-        await self.end(grace)
+        try:
+            await self.end(grace)
+        finally:
+            if self._front is not None:
+                await self._front.close()
 
     def logs(self) -> str:
         """What it logged, escaped for a terminal."""
@@ -150,9 +178,22 @@ class InProcessNode:
         """The last lines that it logged, escaped for a terminal."""
         return self._log.tail(count)
 
+    def _settings(self, launch: Launch) -> CollectorSettings:
+        node = launch.node
+        return CollectorSettings(
+            collector_id=node.name,
+            listen=self._bound or "127.0.0.1:0",
+            namespaces=node.namespaces,
+            advertise=None if self._front is None else self._front.address,
+            connect=launch.connect,
+            probe=node.probe,
+            validation=node.validation,
+            registry_address=launch.registry_address,
+        )
+
     async def _made(self, settings: CollectorSettings) -> Collector:
         if self._target is None:
-            return Collector(settings)
+            return Collector(settings, interceptors=self._interceptors)
         what = f"the target of node '{self._name}'"
         factory = load_attribute(f"{self._target.module}:{self._target.factory}", what=what)
         if not callable(factory):
@@ -218,6 +259,7 @@ def _not_here(name: str, what: str) -> InvalidInput:
     return InvalidInput(
         Problem(
             message=f"node '{name}' cannot be {what}: it shares the harness's process",
-            hint="make it a process: collector: 'exec:{executable} -m collector_reference'",
+            hint="plan for it with `faults=True`, or make it a process: "
+            "collector: 'exec:{executable} -m collector_reference'",
         )
     )

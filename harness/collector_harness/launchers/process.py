@@ -11,13 +11,13 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from collector_harness.errors import TargetFailed
-from collector_harness.faults.link_proxy import LinkProxy
+from collector_harness.faults.front import Front
 from collector_harness.launchers.base import DEFAULT_GRACE, DEFAULT_READY_LIMIT, Launch
 from collector_harness.launchers.child import Child
 from collector_harness.launchers.contract import environment_for, ready_address
@@ -41,12 +41,13 @@ class ProcessNode:
         *,
         ready_limit: timedelta = DEFAULT_READY_LIMIT,
         reaper: Reaper | None = None,
+        front: Front | None = None,
     ) -> None:
         self._name = name
         self._command = [word.replace("{executable}", sys.executable) for word in target.command]
         self._ready_limit = ready_limit
         self._reaper = reaper or the_reaper()
-        self._front = LinkProxy()
+        self._front = front or Front()
         self._log = LogBuffer()
         self._child: Child | None = None
         self._asked_to_end = False
@@ -67,8 +68,8 @@ class ProcessNode:
         return self._front.address
 
     @property
-    def front(self) -> LinkProxy:
-        """What stands in front of it."""
+    def front(self) -> Front:
+        """The doors to it."""
         return self._front
 
     @property
@@ -146,6 +147,10 @@ class ProcessNode:
         self._front.lead_nowhere()
         if self._child is not None:
             await self._child.kill()
+
+    async def move(self, *, keep: Collection[str] = ()) -> None:
+        """Binds its front at another address."""
+        await self._front.move(keep=keep)
 
     async def pause(self) -> None:
         """Stops it by SIGSTOP; connections to it stay open and are not answered."""

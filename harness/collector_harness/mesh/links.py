@@ -15,22 +15,29 @@ from collector_harness.errors import TargetFailed
 from collector_harness.launchers.base import RunningNode
 from collector_harness.launchers.logs import sanitised
 from collector_harness.mesh.readiness import pauses
+from collector_harness.peers.values import LINK_SERVICE
 from collector_harness.topology.values import Link, Node
 from collector_reference.errors import CollectorError
 
-__all__ = ["dial", "until_connected", "until_it_dispatches"]
+__all__ = ["dial", "until_connected", "until_it_dispatches", "until_lost"]
 
 _NOT_YET = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
-async def dial(link: Link, source: RunningNode, target: RunningNode) -> None:
-    """Lets the source, a node in this process, connect to the target.
+async def dial(
+    link: Link, source: RunningNode, target: RunningNode, *, address: str, advertise: str | None
+) -> None:
+    """Lets the source, a node in this process, connect to the target at that address.
 
-    Raises `TargetFailed` when the target refuses or is not there.
+    `advertise` is where the target shall dial back; None for the source's own address. Raises
+    `TargetFailed` when the target refuses or is not there.
     """
     assert source.collector is not None
     try:
-        await source.collector.connect_to(target.address)
+        if advertise is None:
+            await source.collector.connect_to(address)
+        else:
+            await source.collector.connect_to(address, advertise=advertise)
     except CollectorError as error:
         raise target.failure or TargetFailed(
             f"link '{link}' could not be made: {sanitised(str(error))}",
@@ -46,7 +53,7 @@ async def until_connected(
 
     Raises `TargetFailed` naming the peers that it has none to when the limit is over.
     """
-    missing = list(peers)
+    missing = wanted = list(peers)
     async for _ in pauses(limit):
         if node.collector is None:
             break
@@ -54,7 +61,7 @@ async def until_connected(
         ids = {each.collector_id for each in established}
         addresses = {each.address for each in established}
         missing = [
-            peer for peer in missing if peer.name not in ids and peer.address not in addresses
+            peer for peer in wanted if peer.name not in ids and not addresses & _places(peer)
         ]
         if not missing:
             return
@@ -85,7 +92,7 @@ async def until_it_dispatches(
 
     async def ask(collector_id: str) -> Reply:
         return await client.dispatch(
-            namespace, "collector_harness.Link", method, target=collector_id, timeout=2.0
+            namespace, LINK_SERVICE, method, target=collector_id, timeout=2.0
         )
 
     answers: tuple[Reply, Reply] | None = None
@@ -96,6 +103,24 @@ async def until_it_dispatches(
         if _alike(answers[0], target.name) != _alike(answers[1], nobody):
             return None
     return answers
+
+
+async def until_lost(node: RunningNode, peer: RunningNode, *, limit: timedelta) -> None:
+    """Returns once a node in this process knows that it has no connection to the peer, or when
+    the limit is over.
+    """
+    async for _ in pauses(limit):
+        if node.collector is None or not any(
+            each.established
+            for each in node.collector.connections()
+            if each.collector_id == peer.name or each.address in _places(peer)
+        ):
+            return
+
+
+def _places(node: RunningNode) -> set[str]:
+    """Returns the addresses that a node can be dialled at."""
+    return {node.address, *(door.address for door in node.front or ())}
 
 
 def _alike(reply: Reply, collector_id: str) -> tuple[int, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Self
@@ -20,16 +23,25 @@ from collector_harness.errors import (
     TargetFailed,
 )
 from collector_harness.events import Emit, MeshStarted, MeshStopped
+from collector_harness.faults.flow import Flow, Standstill
+from collector_harness.faults.front import Front
+from collector_harness.faults.plan import NO_FAULTS, FaultPlan
+from collector_harness.faults.rpc_faults import RpcFaults
+from collector_harness.faults.values import Fault, Place
 from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch, RunningNode
 from collector_harness.launchers.choice import launcher_of, target_of
+from collector_harness.mesh.breaking import broken, fault_from
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
-from collector_harness.mesh.links import dial, until_connected, until_it_dispatches
+from collector_harness.mesh.doors import Doors
+from collector_harness.mesh.links import dial, until_connected, until_it_dispatches, until_lost
 from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.order import start_order
 from collector_harness.mesh.readiness import until_healthy
+from collector_harness.peers.node import PeerNode
 from collector_harness.targets import AttachTarget, Reference, Target
 from collector_harness.topology.values import Link, Topology
 from collector_reference import Collector
+from collector_reference.errors import RestoreRefused
 
 __all__ = ["Mesh"]
 
@@ -38,6 +50,10 @@ _numbers = itertools.count(1)
 _REVERSE_LIMIT = timedelta(seconds=2)
 """How long the way back of a link may take where only the target's own dispatcher can tell: a
 target that never opens it is for the scenarios to find, not for the start."""
+_SETTLING_LIMIT = timedelta(seconds=3)
+"""How long the links of a node that was broken are waited for."""
+_NOTICE_LIMIT = timedelta(seconds=1)
+"""How long it may take until the loss of a connection is known to those who had it."""
 
 
 class Mesh:
@@ -54,22 +70,44 @@ class Mesh:
         target: Target | None = None,
         emit: Emit | None = None,
         ready_limit: timedelta = DEFAULT_READY_LIMIT,
+        plan: FaultPlan = NO_FAULTS,
+        seed: int = 0,
     ) -> None:
+        """`plan` says what `fault` can disturb, and `seed` decides what is random in it."""
         self.topology = topology
+        self.plan = plan
         self.number = next(_numbers)
         """Unique in this process; what the events of the mesh carry."""
         self._emit = emit
         self._ready_limit = ready_limit
         targets = {node.name: target_of(node, target or Reference()) for node in topology.nodes}
         _check_attached(topology, targets)
+        rng = random.Random(seed)
+        diallers = plan.diallers(topology)
+        self._rpc_faults = {name: RpcFaults() for name in plan.rpcs}
         self._nodes = {
             node.name: MeshNode(
-                node, launcher_of(node.name, targets[node.name], ready_limit=ready_limit)
+                node,
+                launcher_of(
+                    node,
+                    targets[node.name],
+                    ready_limit=ready_limit,
+                    front=Front(diallers[node.name], private=True, rng=rng)
+                    if node.name in diallers
+                    else None,
+                    interceptors=[self._rpc_faults[node.name]]
+                    if node.name in self._rpc_faults
+                    else (),
+                ),
             )
             for node in topology.nodes
         }
+        self._doors = Doors(topology, self._nodes)
+        self._standing: dict[str, list[tuple[Flow, Standstill]]] = {}
+        self._doubtful = False
         self._before = start_order(
-            topology, fronted={name for name, each in self._nodes.items() if each.running.dials}
+            topology,
+            fronted={name for name, each in self._nodes.items() if each.running.front is not None},
         )
         self._started = False
         self._checkpoints: dict[str, tuple[Collector, object]] = {}
@@ -157,10 +195,11 @@ class Mesh:
     async def reset(self) -> bool:
         """Brings every node back to the state that it had after the start.
 
-        Returns False when it cannot, because a node is a process, was killed or started anew
-        since, or lost a connection for good: stop the mesh then, and start another.
+        Returns False when it cannot, because a node is a process or a peer that is played, was
+        killed or started anew since, keeps its records where others do too, or lost a connection
+        for good: stop the mesh then, and start another.
         """
-        if not self._started or len(self._checkpoints) < len(self._nodes):
+        if not self._started or len(self._checkpoints) < len(self._nodes) or self._doubtful:
             return False
         if any(
             self._nodes[name].collector is not collector
@@ -173,32 +212,154 @@ class Mesh:
                 for collector, checkpoint in self._checkpoints.values()
             )
             await self._until_up(self.topology.links)
-        except TargetFailed:
+        except (TargetFailed, RestoreRefused):
             return False
         return True
 
+    def fault(
+        self, fault: Fault | None = None, **written: Any
+    ) -> AbstractAsyncContextManager[None]:
+        """Breaks something while the block is under way, and heals it however the block ends.
+
+        Written as `fault(kill="a")`, `fault(partition=[["hub"], ["a", "b"]])`,
+        `fault(latency="hub -> a", delay=timedelta(milliseconds=50))`, or as a value of
+        `faults.values`. It is in force when the block begins, and what it broke is healthy again
+        when the block is left. Raises `InvalidInput` for what cannot be broken, and `TargetFailed`
+        when a node is not healthy again.
+        """
+        return broken(self, fault if fault is not None else fault_from(**written))
+
     async def kill(self, name: str) -> None:
-        """Ends a node at once, as a crash would; its address stays its own."""
+        """Ends a node at once, as a crash would; its address stays its own.
+
+        Returns when its peers in this process know that their connections are gone.
+        """
         await self[name].running.kill()
+        await self.until_lost(name)
 
     async def pause(self, name: str) -> None:
-        """Stops a process from doing anything, its connections left open."""
-        await self[name].running.pause()
-
-    async def resume(self, name: str) -> None:
-        """Lets a paused process go on."""
-        await self[name].running.resume()
-
-    async def restart(self, name: str) -> None:
-        """Starts a node again on its address, after ending it where it still runs.
-
-        Returns when it is healthy and the links that it asks for itself are up. Those that
-        others ask it for are theirs to make again (CON-014).
+        """Stops a node from doing anything, its connections left open: a process by a signal; of a
+        node in this process the bytes stand still, both ways.
         """
         node = self[name]
+        if node.collector is None or node.running.front is None:
+            await node.running.pause()
+        elif name not in self._standing:
+            flows = [flow for door in node.running.front for flow in (door.inbound, door.outbound)]
+            for other in self:
+                door = other.running.front.door_for(name) if other.running.front else None
+                if door is not None:
+                    flows += [door.inbound, door.outbound]
+            self._standing[name] = [(flow, Standstill()) for flow in flows]
+            for flow, standstill in self._standing[name]:
+                flow.add(standstill)
+
+    async def resume(self, name: str) -> None:
+        """Lets a paused node go on."""
+        node = self[name]
+        if node.collector is None or node.running.front is None:
+            await node.running.resume()
+        for flow, standstill in self._standing.pop(name, ()):
+            flow.remove(standstill)
+
+    async def restart(self, name: str, *, moved: bool = False) -> None:
+        """Starts a node again on its address, after ending it where it still runs; with `moved`
+        on another one.
+
+        Returns when it is healthy and the links that it asks for itself are up. Those that
+        others ask it for are theirs to make again (CON-014); a moved node is dialled anew by the
+        nodes of this process, and those that are processes keep the doors that are their own.
+        Raises `InvalidInput` where a process dials a node without such a door.
+        """
+        node = self[name]
+        dialling = [link.source for link in self.topology.links if link.target == name]
+        fixed = [source for source in dialling if self._nodes[source].running.dials]
+        if moved:
+            for source in fixed:
+                if node.running.front is None or node.running.front.door_for(source) is None:
+                    raise InvalidInput(
+                        Problem(
+                            message=f"node '{name}' cannot move: '{source}', a process, was told "
+                            "its address",
+                            hint="start the mesh with a plan in which this node can be disturbed",
+                        )
+                    )
         await node.running.end()
+        if moved:
+            await node.close_client()
+            await node.running.move(keep=fixed)
         await self._start_node(node)
         await self._join([link for link in self.topology.links if link.source == name])
+        if moved:
+            await _all(
+                self._dial(Link(source=source, target=name))
+                for source in dialling
+                if source not in fixed
+            )
+
+    async def until_healthy(self, name: str) -> None:
+        """Returns once a node answers that it is well; raises `TargetFailed` when it does not
+        within the limit. A peer that is played is as well as it pretends to be.
+        """
+        node = self[name]
+        if node.node.peer is None:
+            await until_healthy(node.running, node.client, limit=self._ready_limit)
+
+    async def until_settled(self, names: Collection[str]) -> None:
+        """Returns once the links of these nodes carry calls again, as far as can be seen, and
+        after a moment where they do not: that a peer connects again is its own matter (CON-014).
+        """
+        links = [
+            link for link in self.topology.links if link.source in names or link.target in names
+        ]
+        with contextlib.suppress(TargetFailed):
+            await self._until_up(links, limit=_SETTLING_LIMIT)
+
+    @property
+    def doors(self) -> Doors:
+        """What can be disturbed between its nodes."""
+        return self._doors
+
+    def rpc_faults(self, name: str) -> RpcFaults:
+        """Returns the RPC faults of a node; raises `InvalidInput` where it can have none."""
+        self.topology.node(name)
+        if name not in self._rpc_faults:
+            raise InvalidInput(
+                Problem(
+                    message=f"RPCs of node '{name}' cannot be made to fail: its mesh was started "
+                    "without the means for it",
+                    hint="plan for it: Mesh(..., plan=FaultPlan(rpcs=frozenset({'" + name + "'})))",
+                )
+            )
+        return self._rpc_faults[name]
+
+    def doubt(self) -> None:
+        """Marks the mesh as one that cannot be reset: a fault could not be healed."""
+        self._doubtful = True
+
+    async def until_lost(self, place: Place) -> None:
+        """Returns when nodes in this process know that their connections are gone: to a node, or
+        over a link, both ways. After a moment also where they do not.
+        """
+        if isinstance(place, str):
+            linked = {link.source for link in self.topology.links if link.target == place}
+            linked |= {link.target for link in self.topology.links if link.source == place}
+            pairs = [(other, place) for other in linked]
+        else:
+            pairs = [place, place[::-1]]
+        await _all(
+            until_lost(self[node].running, self[peer].running, limit=_NOTICE_LIMIT)
+            for node, peer in pairs
+        )
+
+    async def _dial(self, link: Link) -> None:
+        await dial(
+            link,
+            self._nodes[link.source].running,
+            self._nodes[link.target].running,
+            address=self._doors.address(link.target, by=link.source),
+            advertise=self._doors.advertised(link.source, to=link.target),
+        )
 
     async def _start_nodes(self) -> None:
         ready = {name: asyncio.Event() for name in self._nodes}
@@ -217,36 +378,47 @@ class Mesh:
             Launch(
                 node=node.node,
                 connect=tuple(
-                    self._nodes[link.target].address
+                    self._doors.address(link.target, by=node.name)
                     for link in self.topology.links
-                    if link.source == node.name and node.running.dials
+                    if link.source == node.name and self._by_itself(link)
                 ),
                 registry_address=None
                 if registry in (None, node.name)
                 else self._nodes[registry].address,
             )
         )
-        await until_healthy(node.running, node.open_client(), limit=self._ready_limit)
+        node.open_client()
+        await self.until_healthy(node.name)
+
+    def _by_itself(self, link: Link) -> bool:
+        """Whether the source makes a link by itself, and tries until it is made: a process does,
+        and whoever is to connect to a peer that may not answer.
+        """
+        return self._nodes[link.source].running.dials or not self._is_reliable(link.target)
+
+    def _is_reliable(self, name: str) -> bool:
+        peer = self._nodes[name].node.peer
+        return peer is None or peer.connects()
 
     async def _join(self, links: Iterable[Link]) -> None:
         """Makes links and waits until they are up."""
         links = tuple(links)
-        await _all(
-            dial(link, self._nodes[link.source].running, self._nodes[link.target].running)
-            for link in links
-            if not self._nodes[link.source].running.dials
-        )
+        await _all(self._dial(link) for link in links if not self._by_itself(link))
         await self._until_up(links)
 
-    async def _until_up(self, links: Iterable[Link]) -> None:
+    async def _until_up(self, links: Iterable[Link], *, limit: timedelta | None = None) -> None:
+        limit = limit or self._ready_limit
         peers: defaultdict[str, list[RunningNode]] = defaultdict(list)
         asked: list[Coroutine[Any, Any, None]] = []
         for link in links:
             source, target = self._nodes[link.source], self._nodes[link.target]
+            if isinstance(target.running, PeerNode) and not self._is_reliable(target.name):
+                asked.append(target.running.until_asked(limit=limit, by=source.name))
+                continue
             if source.collector is not None:
                 peers[source.name].append(target.running)
             elif source.running.dials:
-                asked.append(self._until_dispatching(link, source, target))
+                asked.append(self._until_dispatching(link, source, target, limit=limit))
             if target.collector is not None:
                 peers[target.name].append(source.running)
             elif target.running.dials:
@@ -255,13 +427,15 @@ class Mesh:
             [
                 *asked,
                 *(
-                    until_connected(self._nodes[name].running, others, limit=self._ready_limit)
+                    until_connected(self._nodes[name].running, others, limit=limit)
                     for name, others in peers.items()
                 ),
             ]
         )
 
-    async def _until_dispatching(self, link: Link, source: MeshNode, target: MeshNode) -> None:
+    async def _until_dispatching(
+        self, link: Link, source: MeshNode, target: MeshNode, *, limit: timedelta
+    ) -> None:
         # Where the target's own table shows the connection, the probe only has to outwait the
         # moment until the source has read the target's consent.
         seen_elsewhere = target.collector is not None
@@ -269,13 +443,13 @@ class Mesh:
             source.node,
             source.client,
             target.node,
-            limit=_REVERSE_LIMIT if seen_elsewhere else self._ready_limit,
+            limit=min(_REVERSE_LIMIT, limit) if seen_elsewhere else limit,
         )
         if answers is None or seen_elsewhere:
             return
         failure = source.failure or target.failure
         raise failure or TargetFailed(
-            f"link '{link}' is not up after {self._ready_limit.total_seconds():g} s: asked for "
+            f"link '{link}' is not up after {limit.total_seconds():g} s: asked for "
             f"'{target.name}', node '{source.name}' answers {answers[0].status} "
             f"({answers[0].message}), as for a collector that does not exist",
             node=source.name,
@@ -289,7 +463,9 @@ class Mesh:
         self._checkpoints = {
             node.name: (node.collector, node.collector.checkpoint())
             for node in self
-            if node.collector is not None and hasattr(node.collector, "checkpoint")
+            if node.node.peer is None
+            and node.collector is not None
+            and hasattr(node.collector, "checkpoint")
         }
 
     async def _clear(self, grace: timedelta | None = None) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from collector_harness.client import NodeClient
 from collector_harness.errors import InternalFault, TargetFailed
 from collector_harness.launchers.base import RunningNode
+from collector_harness.peers.node import PeerNode
 from collector_harness.topology.values import Node
 from collector_reference import Collector, Statistics
 
@@ -57,6 +60,13 @@ class MeshNode:
         """What its collector counted; None where it does not run in this process."""
         return self.collector.statistics() if self.collector is not None else None
 
+    @property
+    def calls(self) -> Sequence[Mapping[str, object]] | None:
+        """What reached it, where it is a peer that the harness plays: of each call `rpc`,
+        `request`, `metadata` and `deadline`.
+        """
+        return self.running.play.calls if isinstance(self.running, PeerNode) else None
+
     def logs(self) -> str:
         """What it wrote, escaped for a terminal; the last part of it where it is long."""
         return self.running.logs()
@@ -68,7 +78,9 @@ class MeshNode:
     def open_client(self) -> NodeClient:
         """Opens the channel to it, once its address is known."""
         if self._client is None:
-            self._client = NodeClient(self.running.address, node=self.name)
+            front = self.running.front
+            address = self.running.address if front is None else front.private_address
+            self._client = NodeClient(address, node=self.name)
         return self._client
 
     async def close_client(self) -> None:

@@ -99,7 +99,9 @@ class _CaseRun:
             self._fail(Outcome.ERROR, InvalidInput(later), str(later[0].message))
         else:
             try:
-                async with pool.lease(scenario.topology, file.isolation) as mesh:
+                async with pool.lease(
+                    scenario.topology, file.isolation, plan=scenario.plan, seed=self.seed
+                ) as mesh:
                     await self._on(mesh)
             except _Spoilt:
                 pass

@@ -53,6 +53,7 @@ class _Checker:
         self._problems: list[Problem] = []
         self._topology = topology
         self._nodes = [node.name for node in topology.nodes] if topology is not None else None
+        self._peers = list(_mapping(value.get("peers")))
         self._definitions = _mapping(value.get("definitions"))
         self._cases = _mapping(value.get("cases"))
         rows = [row for row in self._cases.values() if isinstance(row, dict)]
@@ -185,7 +186,7 @@ class _Checker:
     def _check_action(self, action: str, step: Values, place: Location, sight: Sight) -> None:
         self._check_caller(step, place)
         if action in _NEEDS_VIA:
-            alone = self._nodes is None or len(self._nodes) == 1
+            alone = self._nodes is None or len(set(self._nodes) - set(self._peers)) == 1
             if "via" not in step and not self._default_via and not alone:
                 hint = f"write via: {(self._nodes or ['hub'])[0]}, or set it under defaults"
                 self._add(place, "this step does not say which node it calls", hint)

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from collector_harness.documents import Document, load, load_file, problems_of
 from collector_harness.errors import InvalidInput, Position, Problem
+from collector_harness.faults.plan import FaultPlan
 from collector_harness.scenario.checks import check_document
+from collector_harness.scenario.fault_plan import plan_for
 from collector_harness.scenario.model import (
     BlockStep,
     FaultStep,
@@ -28,6 +30,7 @@ from collector_harness.scenario.model import (
 from collector_harness.scenario.support import unsupported
 from collector_harness.scenario.values import Template
 from collector_harness.topology import Topology, TopologySpec, build_topology
+from collector_harness.topology.values import Node
 
 __all__ = ["Case", "Scenario", "load_scenario", "parse_scenario"]
 
@@ -77,6 +80,11 @@ class Scenario:
     def deadline(self) -> timedelta | Template:
         """The deadline of a call whose step names none."""
         return self.file.defaults.deadline or DEFAULT_DEADLINE
+
+    @property
+    def plan(self) -> FaultPlan:
+        """What its mesh must be able to do for the faults in it."""
+        return plan_for((step for _, step in self.steps()), self.topology)
 
     def unsupported(self) -> tuple[Problem, ...]:
         """What it uses that is part of the language, but that no engine exists for yet."""
@@ -138,12 +146,14 @@ def _check(document: Document) -> Scenario:
     try:
         file = ScenarioFile.model_validate(document.value)
         spec: TopologySpec | None = file.topology
+        played = [peer.as_node(name) for name, peer in file.peers.items()]
     except ValidationError as error:
         problems += problems_of(error, ScenarioFile, document)
         spec = _spec_alone(document)
+        played = _names_alone(document)
     if spec is not None:
         try:
-            topology = build_topology(spec, document, ("topology",))
+            topology = build_topology(spec, document, ("topology",), played=played)
         except InvalidInput as error:
             problems += error.problems
     problems += check_document(document, topology)
@@ -161,6 +171,15 @@ def _spec_alone(document: Document) -> TopologySpec | None:
         return TopologySpec.model_validate(value.get("topology") if isinstance(value, dict) else 0)
     except ValidationError:  # told already
         return None
+
+
+def _names_alone(document: Document) -> list[Node]:
+    """Returns the peers of a file that is broken somewhere, as nodes of which only the names are
+    known.
+    """
+    value = document.value
+    peers = value.get("peers") if isinstance(value, dict) else None
+    return [Node(name=name) for name in peers if name] if isinstance(peers, dict) else []
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

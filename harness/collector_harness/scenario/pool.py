@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Hashable
 from typing import Literal
 
 from collector_harness.events import Emit
+from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.mesh import Mesh
 from collector_harness.targets import Target
 from collector_harness.topology.values import Topology
@@ -39,19 +40,26 @@ class MeshPool:
         self._shared: dict[Hashable, asyncio.Task[Mesh]] = {}
 
     @contextlib.asynccontextmanager
-    async def lease(self, topology: Topology, isolation: Isolation = "case") -> AsyncIterator[Mesh]:
-        """Lends a running mesh of that definition.
+    async def lease(
+        self,
+        topology: Topology,
+        isolation: Isolation = "case",
+        *,
+        plan: FaultPlan = NO_FAULTS,
+        seed: int = 0,
+    ) -> AsyncIterator[Mesh]:
+        """Lends a running mesh of that definition, in which the faults of `plan` can be done.
 
-        Raises `TargetFailed` when a node does not start and `EnvironmentLacks` when the
-        machine lacks what the mesh needs.
+        `seed` decides what is random in them. Raises `TargetFailed` when a node does not start
+        and `EnvironmentLacks` when the machine lacks what the mesh needs.
         """
-        key = _key(topology)
+        key = _key(topology, plan)
         if isolation == "shared" and key is not None:
-            yield await self._shared_mesh(key, topology)
+            yield await self._shared_mesh(key, topology, plan)
             return
         mesh = self._take(key) if isolation == "case" else None
         if mesh is None:
-            mesh = await self._start(topology)
+            mesh = await self._start(topology, plan, seed)
         reusable = False
         try:
             yield mesh
@@ -79,8 +87,8 @@ class MeshPool:
                 return mesh
         return None
 
-    async def _start(self, topology: Topology) -> Mesh:
-        mesh = Mesh(topology, target=self._target, emit=self._emit)
+    async def _start(self, topology: Topology, plan: FaultPlan, seed: int = 0) -> Mesh:
+        mesh = Mesh(topology, target=self._target, emit=self._emit, plan=plan, seed=seed)
         try:
             await mesh.start()
         except BaseException:
@@ -95,12 +103,12 @@ class MeshPool:
             await mesh.stop()
             raise
 
-    async def _shared_mesh(self, key: Hashable, topology: Topology) -> Mesh:
+    async def _shared_mesh(self, key: Hashable, topology: Topology, plan: FaultPlan) -> Mesh:
         # The task, not the first case, owns the start: a case that is cancelled
         # must not take the mesh from the others.
         task = self._shared.get(key)
         if task is None:
-            task = self._shared[key] = asyncio.create_task(self._start(topology))
+            task = self._shared[key] = asyncio.create_task(self._start(topology, plan))
         return await asyncio.shield(task)
 
     async def _shrink(self) -> None:
@@ -109,10 +117,10 @@ class MeshPool:
             await mesh.stop()
 
 
-def _key(topology: Topology) -> Hashable:
+def _key(topology: Topology, plan: FaultPlan) -> Hashable:
     """Returns what equal definitions have in common; None for one that cannot be compared."""
     try:
         hash(topology)
     except TypeError:  # a handler object that cannot be hashed may also have state of its own
         return None
-    return topology
+    return topology, plan

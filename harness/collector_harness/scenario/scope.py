@@ -75,7 +75,7 @@ class Scope:
             return look_up(self.seed, path)
         if root == "fake":
             return look_up(self.fakes.draw(str(path.parts[0]) if path.parts else ""), path, 1)
-        if root == "node":
+        if root in ("node", "peer"):
             return look_up(self.nodes, path)
         if root == "env":
             return self._variable(path)

@@ -108,10 +108,13 @@ def _case(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:
 def _node(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:
     if known.nodes is None:
         return None
-    fault = _among(path, first, known.nodes, "nodes", "the nodes are")
+    return _among(path, first, known.nodes, "nodes", "the nodes are") or _attribute(path)
+
+
+def _attribute(path: Path) -> Fault | None:
     attribute = str(path.parts[1]) if len(path.parts) > 1 else ""
-    if fault is not None or attribute in NODE_ATTRIBUTES:
-        return fault
+    if attribute in NODE_ATTRIBUTES:
+        return None
     hint = did_you_mean(attribute, NODE_ATTRIBUTES, what="a node has")
     return f"'${{{path}}}' leads nowhere: a node has no '{attribute}'", hint
 
@@ -121,7 +124,7 @@ def _service(path: Path, first: str, _sight: Sight, known: Known) -> Fault | Non
 
 
 def _peer(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:
-    return _among(path, first, known.peers, "peers", "the peers are")
+    return _among(path, first, known.peers, "peers", "the peers are") or _attribute(path)
 
 
 def _secret(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:

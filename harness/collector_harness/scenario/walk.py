@@ -21,6 +21,7 @@ from collector_harness.scenario.model import (
     BlockStep,
     CheckStep,
     Eventually,
+    FaultStep,
     MeasureStep,
     RoutesStep,
     RpcStep,
@@ -29,6 +30,7 @@ from collector_harness.scenario.model import (
 )
 from collector_harness.scenario.steps import ANSWERING
 from collector_harness.scenario.steps.base import Answer, Place, Unmet
+from collector_harness.scenario.steps.faults import fault_of
 from collector_harness.scenario.steps.observation import growth, observed
 from collector_harness.scenario.values import Path, Template, look_up
 
@@ -160,6 +162,9 @@ class _Walk:
                 )
             case MeasureStep():
                 await self._measure(step, at)
+            case FaultStep():
+                async with at.mesh.fault(fault_of(step.fault, at.scope)):
+                    await self._steps(step.steps, at)
             case _:
                 raise InvalidInput(
                     Problem(

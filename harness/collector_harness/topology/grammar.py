@@ -8,7 +8,7 @@ by its values; this module adds where in the text it went wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -245,15 +245,20 @@ def parse_topology(
 
 
 def build_topology(
-    spec: TopologySpec, document: Document, location: tuple[str | int, ...] = ()
+    spec: TopologySpec,
+    document: Document,
+    location: tuple[str | int, ...] = (),
+    *,
+    played: Iterable[Node] = (),
 ) -> Topology:
     """Returns the values of a checked text, which stands at `location` in `document`.
 
-    Raises `InvalidInput` for what the values do not allow, such as a link to nowhere.
+    `played` are further nodes, which the harness plays. Raises `InvalidInput` for what the values
+    do not allow, such as a link to nowhere.
     """
     spec = _with_files(spec, document, location)
     try:
-        return _build(spec)
+        return _build(spec, played)
     except InvalidInput as error:
         problems = [_placed(problem, spec, document, location) for problem in error.problems]
     raise InvalidInput(problems)
@@ -302,7 +307,7 @@ def _with_files(
     return whole_spec
 
 
-def _build(spec: TopologySpec) -> Topology:
+def _build(spec: TopologySpec, played: Iterable[Node] = ()) -> Topology:
     shaped = _shaped(spec)
     nodes = {node.name: node for node in shaped.nodes} if shaped else {}
     for name, own in spec.nodes.items():
@@ -310,7 +315,9 @@ def _build(spec: TopologySpec) -> Topology:
     for name in nodes.keys() - spec.nodes.keys():
         nodes[name] = _node(name, NodeSpec(), spec.defaults, nodes[name])
     links = tuple(Link(source=link.source, target=link.target) for link in spec.links)
-    return Topology(nodes=tuple(nodes.values()), links=(*(shaped.links if shaped else ()), *links))
+    return Topology(
+        nodes=(*nodes.values(), *played), links=(*(shaped.links if shaped else ()), *links)
+    )
 
 
 def _node(name: str, own: NodeSpec, defaults: NodeSpec, shaped: Node | None) -> Node:

@@ -61,13 +61,14 @@ def executors(
 
 def routes(topology: Topology) -> Iterator[Route]:
     """Yields every probe call that a mesh can be asked for: through each node, in each
-    namespace that any node has, automatically and with each node as the target."""
-    namespaces = sorted(
-        {name for node in topology.nodes for name in (*node.namespaces, *node.probe)}
-    )
-    for node in topology.nodes:
+    namespace that any node has, automatically and with each node as the target. Peers that the
+    harness plays need not keep to any model, so they are left out.
+    """
+    nodes = [node for node in topology.nodes if node.peer is None]
+    namespaces = sorted({name for node in nodes for name in (*node.namespaces, *node.probe)})
+    for node in nodes:
         for namespace in namespaces:
-            for target in (None, *(other.name for other in topology.nodes)):
+            for target in (None, *(other.name for other in nodes)):
                 yield Route(
                     via=node.name,
                     namespace=namespace,

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from collector_harness.errors import InvalidInput, Problem
+from collector_harness.peers.values import PlayedPeer
 
 __all__ = ["REFERENCE", "Link", "Node", "Served", "Topology"]
 
@@ -49,6 +50,8 @@ class Node:
     """The node whose registry its dispatcher asks; None for its own, over the loopback."""
     environment: tuple[tuple[str, str], ...] = ()
     """Further environment variables, for a node that is a process."""
+    peer: PlayedPeer | None = None
+    """How the harness plays it; None for a collector that is none of the harness's own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

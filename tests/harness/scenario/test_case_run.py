@@ -282,7 +282,6 @@ def test_a_failure_after_the_steps_fails_the_case(run_all: Run, alone: Write) ->
 @pytest.mark.parametrize(
     ("text", "word", "line"),
     [
-        ("- fault: {kill: only}\n  steps: [{list: shop}]\n", "fault", "- fault: {kill: only}"),
         ("- use: log in\n", "use", "- use: log in"),
         ("- {stream: a.B/C, script: []}\n", "stream", "- {stream: a.B/C, script: []}"),
         (

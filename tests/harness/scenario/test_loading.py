@@ -129,7 +129,6 @@ def test_problems_of_the_model_the_topology_and_the_names_come_together() -> Non
     ("step", "line", "told"),
     [
         ("use: d", 5, "'use'"),
-        ("fault: {kill: hub}\n    steps: [{observe: hub}]", 5, "'fault'"),
         ("stream: a.B/C\n    script: [{send: 1}]", 5, "'stream'"),
         ("http: GET /", 5, "'http'"),
         ("sql: select 1", 5, "'sql'"),

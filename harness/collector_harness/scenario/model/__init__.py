@@ -27,12 +27,12 @@ from collector_harness.scenario.model.file import (
     Defaults,
     Definition,
     Isolation,
-    Peer,
     ScenarioFile,
     Secret,
     Service,
 )
 from collector_harness.scenario.model.modifiers import Eventually, Never
+from collector_harness.scenario.model.peers import Peer
 from collector_harness.scenario.model.steps import (
     ACTIONS,
     BlockStep,

@@ -45,6 +45,8 @@ OBSERVATION: Final[Mapping[str, str]] = {
     "executions": 'Handler executions, by "namespace/Service/Method".',
     "connections": "Its connections: collector_id, address, shared_namespaces, established.",
     "logs": "The lines that it logged.",
+    "calls": "Of a peer, every call that reached it: rpc, request, metadata, and deadline, the "
+    "seconds that were left.",
     "metrics": "Its metrics, by name.",
 }
 ROUTES: Final[Mapping[str, str]] = {

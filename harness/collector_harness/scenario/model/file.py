@@ -16,15 +16,15 @@ from pydantic import (
 
 from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.base import Metadata
+from collector_harness.scenario.model.peers import WrittenPeer
 from collector_harness.scenario.model.steps import Steps
 from collector_harness.scenario.model.terms import Duration, Text
-from collector_harness.topology.grammar import Environment, TopologySpec
+from collector_harness.topology.grammar import Environment, Name, TopologySpec
 
 __all__ = [
     "Defaults",
     "Definition",
     "Isolation",
-    "Peer",
     "Readiness",
     "ScenarioFile",
     "Secret",
@@ -111,21 +111,6 @@ class Service(StrictModel):
     )
 
 
-class Peer(StrictModel):
-    """A collector that the harness plays itself."""
-
-    behaviour: Literal["recording", "silent", "slow", "lying"] = Field(
-        description="How it behaves: it answers and records, or never answers, or late, or falsely."
-    )
-    namespaces: Annotated[tuple[str, ...], Strict(False)] = Field(
-        default=(), description="The namespaces that it shares."
-    )
-    delay: Duration | None = Field(default=None, description="For slow: how late it answers.")
-    answer: dict[str, object] | None = Field(
-        default=None, description="The ServeResponse that it answers, as JSON values."
-    )
-
-
 class Secret(StrictModel):
     """A value that no output shows."""
 
@@ -167,7 +152,7 @@ class ScenarioFile(StrictModel):
     services: dict[str, Service] = Field(
         default_factory=dict, description="Services beside the collectors."
     )
-    peers: dict[str, Peer] = Field(
+    peers: dict[Name, WrittenPeer] = Field(
         default_factory=dict, description="Collectors that the harness plays itself."
     )
     secrets: dict[str, Annotated[Secret, BeforeValidator(_secret), Short({"type": "string"})]] = (

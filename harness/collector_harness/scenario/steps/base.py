@@ -103,7 +103,7 @@ class Place:
         via = step.via if step.via is not None else self.defaults.via
         if via is not None:
             return self.mesh[self.scope.text(via)]
-        nodes = self.mesh.topology.nodes
+        nodes = [node for node in self.mesh.topology.nodes if node.peer is None]
         if len(nodes) == 1:
             return self.mesh[nodes[0].name]
         raise InvalidInput(

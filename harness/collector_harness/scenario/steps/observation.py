@@ -49,6 +49,7 @@ def observed(node: MeshNode) -> dict[str, object]:
             for each in collector.connections()
         ],
         "logs": node.logs().splitlines(),
+        **({} if node.calls is None else {"calls": list(node.calls)}),
     }
 
 
@@ -67,7 +68,7 @@ def growth(before: Mapping[str, object], after: Mapping[str, object]) -> dict[st
                 for name, count in now.items()
                 if count != then.get(name, 0)
             }
-        elif key == "logs" and isinstance(now, list) and isinstance(then, list):
+        elif key in ("logs", "calls") and isinstance(now, list) and isinstance(then, list):
             grown[key] = now[len(then) :]
         else:
             grown[key] = now

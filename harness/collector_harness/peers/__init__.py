@@ -1,0 +1,1 @@
+"""Collectors that the harness plays itself, honest or not, recording what reaches them."""

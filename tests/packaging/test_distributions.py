@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_the_source_distribution_holds_what_its_tests_read(
     } <= held
 
 
-def test_the_metadata_names_the_command_the_plugin_and_the_extra(
+def test_the_metadata_names_the_command_the_plugin_and_the_extras(
     distributions: tuple[Path, Path],
 ) -> None:
     held = contents(distributions[0])
@@ -106,4 +107,6 @@ def test_the_metadata_names_the_command_the_plugin_and_the_extra(
     assert described["Name"] == "collector-harness"
     assert described["License-Expression"] == "MIT"
     assert described["Requires-Python"] == ">=3.11"
-    assert described.get_all("Provides-Extra") == ["xdist"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "xdist" in extras["optional-dependencies"]
+    assert described.get_all("Provides-Extra") == sorted(extras["optional-dependencies"])

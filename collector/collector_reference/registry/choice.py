@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from collector_reference.errors import MissingExtra
 from collector_reference.registry.memory import MemoryStore
 from collector_reference.registry.notation import EtcdRegistry, RegistryChoice, SqliteRegistry
 from collector_reference.registry.store import RegistryStore
@@ -12,7 +11,7 @@ from collector_reference.registry.store import RegistryStore
 __all__ = ["make_store"]
 
 
-def make_store(choice: RegistryChoice, *, limit: timedelta) -> RegistryStore:  # noqa: ARG001
+def make_store(choice: RegistryChoice, *, limit: timedelta) -> RegistryStore:
     """Returns the store; `limit` bounds each question that goes over a network.
 
     Raises `StoreUnusable` for a file that cannot be used, and `MissingExtra` where a library of
@@ -23,5 +22,7 @@ def make_store(choice: RegistryChoice, *, limit: timedelta) -> RegistryStore:  #
 
         return SqliteStore(choice.path)
     if isinstance(choice, EtcdRegistry):
-        raise MissingExtra("etcd", "a registry in etcd")
+        from collector_reference.registry.etcd import EtcdStore
+
+        return EtcdStore(choice, limit=limit)
     return MemoryStore()

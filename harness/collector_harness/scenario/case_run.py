@@ -173,9 +173,11 @@ class _CaseRun:
         await self._last_steps(at, limit)
 
     async def _last_steps(self, at: Place, limit: float) -> None:
+        after = self.case.scenario.file.after
+        if after is None:
+            return
         # They have a time of their own: the others may have used all of theirs.
         async with asyncio.timeout(limit):
-            after = self.case.scenario.file.after or ()
             await do_steps(after, at, self, under="after", key="after ")
 
     def _start(self, mesh: Mesh) -> Place:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -42,7 +43,7 @@ DEFAULT_TIMEOUT = timedelta(seconds=60)
 Location = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)  # without slots, for what is computed once
 class Scenario:
     """A checked scenario: what to run, on what, and where each part stands in the text."""
 
@@ -63,7 +64,7 @@ class Scenario:
         """The file as the user named it."""
         return self.document.source
 
-    @property
+    @cached_property
     def cases(self) -> tuple[Case, ...]:
         """One case per row of `cases`, in order; one without a name where there are none."""
         rows: Mapping[str, Mapping[str, object]] = self.file.cases
@@ -81,13 +82,17 @@ class Scenario:
         """The deadline of a call whose step names none."""
         return self.file.defaults.deadline or DEFAULT_DEADLINE
 
-    @property
+    @cached_property
     def plan(self) -> FaultPlan:
         """What its mesh must be able to do for the faults in it."""
         return plan_for((step for _, step in self.steps()), self.topology)
 
     def unsupported(self) -> tuple[Problem, ...]:
         """What it uses that is part of the language, but that no engine exists for yet."""
+        return self._unsupported
+
+    @cached_property
+    def _unsupported(self) -> tuple[Problem, ...]:
         return unsupported(self.document)
 
     def steps(self) -> Iterator[tuple[Location, Step]]:
@@ -109,7 +114,7 @@ class Scenario:
         return self.document.position((*self.location(step), *path), key=key)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)  # without slots, for what is computed once
 class Case:
     """A scenario with one row of values: what runs, passes or fails as one."""
 
@@ -119,7 +124,7 @@ class Case:
     values: Mapping[str, object] = field(default_factory=dict)
     """What `${case.…}` leads into."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """`file::title`, or `file::title[name]`; unique in a run."""
         base = f"{self.scenario.source}::{self.scenario.title}"

@@ -209,6 +209,3 @@ Steps = Annotated[
     Field(json_schema_extra={"minItems": 1}),
 ]
 """Steps, in order; at least one."""
-
-for _class in (BlockStep, TogetherStep, MeasureStep, FaultStep):
-    _class.model_rebuild()

@@ -84,19 +84,25 @@ def names(round_number: int, dice: random.Random) -> Iterator[str]:
 async def launched(path: Path) -> asyncio.subprocess.Process:
     """Starts a collector on the file."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("COLLECTOR_")}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "collector_reference",
-        env=kept
-        | {
-            "COLLECTOR_ID": "victim",
-            "COLLECTOR_LISTEN": "127.0.0.1:0",
-            "COLLECTOR_REGISTRY": f"sqlite:{path}",
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    with log_beside(path).open("wb") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "collector_reference",
+            env=kept
+            | {
+                "COLLECTOR_ID": "victim",
+                "COLLECTOR_LISTEN": "127.0.0.1:0",
+                "COLLECTOR_REGISTRY": f"sqlite:{path}",
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+
+
+def log_beside(path: Path) -> Path:
+    """Returns where the process that holds the file writes its log."""
+    return path.with_suffix(".log")
 
 
 async def one_round(number: int, path: Path, counts: Counts, options: argparse.Namespace) -> None:
@@ -113,7 +119,8 @@ async def one_round(number: int, path: Path, counts: Counts, options: argparse.N
         async with asyncio.timeout(READY_SECONDS):
             line = (await process.stdout.readline()).decode()
         if not line:
-            raise Broken(f"round {number}: the collector did not start on its own file")
+            log = log_beside(path).read_text(errors="replace")
+            raise Broken(f"round {number}: the collector did not start on its own file\n{log}")
         async with grpc.aio.insecure_channel(line.split()[-1]) as channel:
             stub = CollectorRegistryStub(channel)
             await look_up(stub, counts, dice)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 __all__ = [
     "ListenAddress",
     "dialable",
+    "host_and_port",
     "is_loopback",
     "is_peer_address",
     "parse_listen",
@@ -79,6 +80,20 @@ def resolved_target(address: str) -> str:
             return address
         return f"ipv{literal.version}:{address}"
     return address
+
+
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """Returns where TCP leads for an address, None for one of another kind.
+
+    Of gRPC targets `dns:` and addresses with an IP literal are understood.
+    """
+    text = address
+    for scheme in ("dns:///", "dns:", "ipv4:", "ipv6:"):
+        if text.startswith(scheme):
+            text = text[len(scheme) :]
+            break
+    match = _HOST_PORT.fullmatch(text)
+    return (match["host"].strip("[]"), int(match["port"])) if match else None
 
 
 def is_loopback(host: str) -> bool:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import grpc.aio
 
 from collector_reference.addresses import resolved_target
+from collector_reference.errors import SettingsError
 
 if TYPE_CHECKING:
     from collector_reference.security.outgoing import Outgoing
 
-__all__ = ["dial"]
+__all__ = ["dial", "why_unreachable"]
 
 # Room for what surrounds a payload on its way back: a request just under the limit must not fail
 # because its answer also carries a status and an id.
@@ -45,3 +46,20 @@ def dial(
     if outgoing is None:
         return grpc.aio.insecure_channel(target, options=options)
     return outgoing.channel(target, options, own_port=own_port)
+
+
+async def why_unreachable(address: str, *, outgoing: Outgoing | None, seconds: float) -> str | None:
+    """Returns why who listens at the address and this collector do not understand each other:
+    that one speaks TLS and the other does not, or whose certificate is not trusted.
+
+    None where that is not it, or it is not found within `seconds`.
+    """
+    from collector_reference.security import diagnosis
+
+    identity = None if outgoing is None else outgoing.identity
+    try:
+        context = None if identity is None else identity.client_context()
+    except SettingsError:
+        # The files are being changed; channels go on with the former.
+        return None
+    return await diagnosis.why_unreachable(address, context, seconds=seconds)

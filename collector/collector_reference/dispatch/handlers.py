@@ -20,6 +20,7 @@ from google.protobuf.any_pb2 import Any
 from collector_reference.dispatch.payloads import decoded, encoded
 from collector_reference.dispatch.workers import Workers
 from collector_reference.errors import CollectorError, HandlerError, UnsupportedOutput
+from collector_reference.security.withholding import for_the_wire
 
 __all__ = ["Handler", "HandlerContext", "HandlerTable", "RegisteredHandler", "implementation_of"]
 
@@ -276,6 +277,8 @@ def _failure(error: BaseException, context: HandlerContext) -> str:
     )
     if deliberate:
         text = str(error) or type(error).__name__
+        if not isinstance(error, HandlerError):
+            text = for_the_wire(text)
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
     _LOG.error(
         "the handler of %s/%s/%s crashed",

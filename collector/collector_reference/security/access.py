@@ -7,14 +7,14 @@ What a token, a certificate or a rule means is in `tokens`, `identity` and `auth
 from __future__ import annotations
 
 import contextvars
-import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 import grpc
 import grpc.aio
 
+from collector_reference.behaviours import Context, RpcHandler, around
 from collector_reference.descriptors import DISPATCHER, REGISTRY
 from collector_reference.security.authorization import Access, Policy, allows
 from collector_reference.security.identity import ANONYMOUS, Caller, of_certificate
@@ -27,9 +27,6 @@ __all__ = ["AccessGuard"]
 _LOG = logging.getLogger(__name__)
 _LONGEST_NAME = 100
 
-# Generic in its stubs only.
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Wanted = Callable[[Any], tuple[Access, ...]]
 
 
@@ -65,13 +62,13 @@ class AccessGuard(grpc.aio.ServerInterceptor):
         self._own_header = (LOOPBACK_HEADER, loopback_token)
         self._open = frozenset(open_services)
         self._binds_ids = verifier is not None or certificates
-        self._guarded: dict[str, tuple[Handler, Handler]] = {}
+        self._guarded: dict[str, tuple[RpcHandler, RpcHandler]] = {}
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[RpcHandler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> RpcHandler | None:
         """Returns the method's handler behind the checks, or one that refuses the caller."""
         handler = await continuation(handler_call_details)
         path: str = handler_call_details.method
@@ -98,7 +95,7 @@ class AccessGuard(grpc.aio.ServerInterceptor):
             self._guarded[path] = known
         return known[1]
 
-    def _behind(self, handler: Handler, service: str, method: str) -> Handler:
+    def _behind(self, handler: RpcHandler, service: str, method: str) -> RpcHandler:
         """Returns the handler with the checks before it."""
         wanted = _WANTED.get((service, method))
         is_connect = (service, method) == (DISPATCHER, "Connect")
@@ -118,7 +115,7 @@ class AccessGuard(grpc.aio.ServerInterceptor):
                 _LOG.info("refused a call of /%s/%s: %s", service, method, error)
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
 
-        return _with(handler, admit)
+        return around(handler, before=admit)
 
     def _caller(self, context: Context) -> Caller:
         proven = _proven.get(None)
@@ -203,36 +200,7 @@ _WANTED: Mapping[tuple[str, str], Wanted] = {
 """What a request of these RPCs wants; any other is `call`."""
 
 
-def _with(handler: Handler, admit: Callable[[Any, Context], Awaitable[None]]) -> Handler:
-    kind = (
-        f"{'stream' if handler.request_streaming else 'unary'}"
-        f"_{'stream' if handler.response_streaming else 'unary'}"
-    )
-    inner: Any = getattr(handler, kind)
-
-    async def unary(request: Any, context: Context) -> Any:
-        await admit(request, context)
-        answer = inner(request, context)
-        return await answer if inspect.isawaitable(answer) else answer
-
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-        await admit(request, context)
-        answer = inner(request, context)
-        if inspect.isawaitable(answer):
-            await answer
-            return
-        async for message in answer:
-            yield message
-
-    made: Handler = getattr(grpc, f"{kind}_rpc_method_handler")(
-        stream if handler.response_streaming else unary,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
-    return made
-
-
-def _refusal(code: grpc.StatusCode, text: str) -> Handler:
+def _refusal(code: grpc.StatusCode, text: str) -> RpcHandler:
     async def refuse(_requests: object, context: Context) -> None:
         await context.abort(code, text)
 

@@ -12,7 +12,9 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 
+from collector_reference.behaviours import around
 from collector_reference.registry.store import RegistryStore
+from collector_reference.security.withholding import answer_internal
 
 __all__ = ["LOOPBACK_HEADER", "PortGuard"]
 
@@ -48,6 +50,7 @@ class PortGuard(grpc.aio.ServerInterceptor):
         self._guarding = guarding
         self._own_header = (LOOPBACK_HEADER, loopback_token)
         self._open: set[str] = set()
+        self._handlers: dict[str, tuple[Handler, Handler]] = {}
         self._generation = -1
         self.draining = False
         """Whether every RPC but the collector's own is refused with UNAVAILABLE (OPS-003)."""
@@ -73,7 +76,13 @@ class PortGuard(grpc.aio.ServerInterceptor):
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"method {path} is not registered in namespace '{self._system_namespace}'",
             )
-        return await continuation(handler_call_details)
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        known = self._handlers.get(path)
+        if known is None or known[0] is not handler:
+            known = self._handlers[path] = (handler, around(handler, on_error=answer_internal))
+        return known[1]
 
     def _is_open(self, path: str) -> bool:
         if self._generation != self._store.generation:

@@ -41,10 +41,13 @@ class RegistryLink:
         limit: timedelta,
         metadata: tuple[tuple[str, str], ...] = (),
         asker: type[ChannelValidator] = ChannelValidator,
+        explain: Callable[[], Awaitable[str | None]] | None = None,
     ) -> None:
         """`witness` is a method (namespace, service, method) that the collector's own registry
-        has; `limit` bounds each question, and `asker` is how it is put.
+        has; `limit` bounds each question, and `asker` is how it is put. `explain` finds out why
+        it cannot be reached.
         """
+        self._explain = explain
         self._channel = channel
         self._address = address
         self._remote = remote
@@ -96,6 +99,8 @@ class RegistryLink:
                     else:
                         return
         except TimeoutError as error:
+            if self._explain is not None:
+                reason = await self._explain() or reason
             raise NotReady(self._address, limit.total_seconds(), reason) from error
 
     async def _prove_once(self, records: Sequence[ServiceRecord]) -> None:

@@ -1,0 +1,101 @@
+"""Why a connection fails although somebody listens: plaintext against TLS, TLS against plaintext,
+or certificates that are not trusted. gRPC itself tells too little of it.
+
+Nothing is decided by what is found here: it becomes the text of an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+
+from collector_reference.addresses import host_and_port
+
+__all__ = ["MOST_SECONDS", "why_unreachable"]
+
+MOST_SECONDS = 2.0
+"""How long looking may take."""
+
+_TLS_RECORDS = (0x15, 0x16)
+_FRAME_HEADER = 9
+_SETTINGS = 0x04
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
+
+
+async def why_unreachable(
+    address: str, context: ssl.SSLContext | None, *, seconds: float = MOST_SECONDS
+) -> str | None:
+    """Returns what is wrong between a client and who listens at the address, None where nothing
+    is found within `seconds`. `context` is how the client dials, None for plaintext.
+    """
+    place = host_and_port(address)
+    if place is None:
+        return None
+    try:
+        async with asyncio.timeout(min(seconds, MOST_SECONDS)):
+            if context is None:
+                return await _of_plaintext(*place)
+            return await _of_tls(*place, context)
+    except (OSError, TimeoutError):
+        return None
+
+
+async def _of_plaintext(host: str, port: int) -> str | None:
+    if await _speaks_tls(host, port):
+        return "plaintext against TLS: it speaks TLS, and was dialled in plaintext"
+    return None
+
+
+async def _of_tls(host: str, port: int, context: ssl.SSLContext) -> str | None:
+    if await _speaks_tls(host, port) is False:
+        return "TLS against plaintext: it speaks plaintext, and was dialled with TLS"
+    try:
+        reader, writer = await asyncio.open_connection(host, port, ssl=context)
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is not trusted: {error.verify_message}"
+    except ssl.SSLError as error:
+        return f"TLS failed: {error.reason or 'no reason is given'}"
+    try:
+        writer.write(_HTTP2_PREFACE)
+        # In TLS 1.3 a server that does not take the client's certificate hangs up only now.
+        if await reader.read(1):
+            return None
+    except (ssl.SSLError, ConnectionError):
+        pass
+    finally:
+        await _closed(writer)
+    return "it hangs up once TLS is up: it does not accept the certificate that it was shown"
+
+
+async def _speaks_tls(host: str, port: int) -> bool | None:
+    """Returns whether who listens answers a TLS greeting in TLS, None where that is not told."""
+    greeting = ssl.MemoryBIO()
+    anything = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anything.check_hostname = False
+    anything.verify_mode = ssl.CERT_NONE
+    anything.set_alpn_protocols(["h2"])
+    with suppress(ssl.SSLWantReadError):
+        anything.wrap_bio(ssl.MemoryBIO(), greeting).do_handshake()
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(greeting.read())
+        answer = await reader.readexactly(_FRAME_HEADER)
+    except asyncio.IncompleteReadError as error:
+        answer = error.partial
+    finally:
+        await _closed(writer)
+    if not answer:
+        return None
+    if answer[0] in _TLS_RECORDS and answer[1:2] == b"\x03":
+        return True
+    # A server of HTTP/2 greets with its settings, one of HTTP/1 with text.
+    if answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS]):
+        return False
+    return None
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()

@@ -1,0 +1,49 @@
+"""What errors keep to themselves: no stack trace and no path of this machine goes over the wire
+(SEC-004). The log has all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import grpc
+
+from collector_reference.behaviours import Context
+
+__all__ = ["answer_internal", "for_the_wire"]
+
+_LOG = logging.getLogger(__name__)
+
+_WITHHELD = "<withheld>"
+_TRACE = re.compile(r"Traceback \(most recent call last\)|\n\s+File \"|\n\s+at \S+[(:]")
+_PATH = re.compile(
+    r"""unix(?:-abstract)?:[^\s'",;)]+      # gRPC's name of a socket that is a file
+    | file://[^\s'",;)]+
+    | (?<![\w/.:~-])~?(?:/[\w.@+%~-]+){2,}/?    # absolute, or from a home
+    | \b[A-Za-z]:\\[^\s'",;)]+
+    | \\\\[\w.-]+\\[^\s'",;)]+""",
+    re.VERBOSE,
+)
+_RPC = re.compile(r"/\w+(?:\.\w+)+/[A-Za-z_]\w*")
+_LONGEST = 2000
+
+
+def for_the_wire(text: str) -> str:
+    """Returns a text from elsewhere (gRPC, a library, a peer's error) without paths and traces.
+
+    The full names of RPCs stay, such as `/collector.CollectorRegistry/ListServices`.
+    """
+    cut = text[:_LONGEST]
+    trace = _TRACE.search(cut)
+    if trace is not None:
+        cut = cut[: trace.start()].rstrip() or _WITHHELD
+    return _PATH.sub(
+        lambda found: found.group() if _RPC.fullmatch(found.group()) else _WITHHELD, cut
+    )
+
+
+async def answer_internal(error: Exception, context: Context) -> None:
+    """Ends a call whose handler let an error out that nobody expected."""
+    _LOG.error("a call failed for a reason that nobody expected", exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "internal error")

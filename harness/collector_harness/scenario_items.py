@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from collector_harness.errors import HarnessError, InvalidInput, Position
+from collector_harness.errors import EnvironmentLacks, HarnessError, InvalidInput, Position
 
 if TYPE_CHECKING:
     from collector_harness.events import CaseFinished
@@ -62,6 +62,8 @@ class ScenarioFile(pytest.File):
         except InvalidInput as error:
             problems = "\n".join(str(problem) for problem in error.problems)
             raise self.CollectError(problems) from None
+        except EnvironmentLacks as error:
+            raise self.CollectError(str(error)) from None
         for case in scenario.cases:
             item: ScenarioItem = ScenarioItem.from_parent(
                 self, name=_name(scenario, case), case=case, run_case=self._run_case

@@ -13,7 +13,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from collector_harness.documents.suggestions import did_you_mean
-from collector_harness.errors import InvalidInput, Problem
+from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -37,7 +37,8 @@ class Fakes:
     def draw(self, name: str) -> object:
         """Returns the next value of a Faker provider, such as `sentence`, as a JSON value.
 
-        Raises `InvalidInput` for a provider that does not exist or needs arguments.
+        Raises `InvalidInput` for a provider that does not exist or needs arguments, and
+        `EnvironmentLacks` without the package.
         """
         problem = fake_problem(name)
         if problem is not None:
@@ -69,8 +70,13 @@ def fake_problem(name: str) -> Problem | None:
 
 @functools.cache
 def _faker() -> Faker:
-    from faker import Faker  # slow to import, and most scenarios need none
-
+    try:
+        from faker import Faker  # slow to import, and most scenarios need none
+    except ImportError as error:
+        raise EnvironmentLacks(
+            "${fake...} needs the package faker, which is an extra: "
+            "pip install 'collector-harness[faker]'"
+        ) from error
     return Faker("en_US", use_weighting=False)
 
 

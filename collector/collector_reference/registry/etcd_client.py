@@ -121,6 +121,11 @@ class EtcdClient:
         found = response.responses[0].response_range.kvs[0]
         return found.value == value, found.mod_revision
 
+    async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
+        """Puts the value, in place of the one that is there."""
+        request = rpc.PutRequest(key=key, value=value, lease=lease)
+        await self._call(lambda at, time: rpc.KVStub(at).Put(request, timeout=time))
+
     async def load(self, prefix: bytes) -> tuple[int, list[Entry]]:
         """Returns every key with the prefix, in the order of creation, and their revision."""
         entries: list[Entry] = []

@@ -25,7 +25,8 @@ class LeasedKeys:
         self._client = client
         self._life = life
         self._lease = 0
-        self._keys: dict[bytes, bytes] = {}
+        self._created: dict[bytes, bytes] = {}
+        self._put: dict[bytes, bytes] = {}
         self._renewing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -44,8 +45,13 @@ class LeasedKeys:
         """Puts the value unless the key exists; see `EtcdClient.create`."""
         created, revision = await self._client.create(key, value, lease=self._lease)
         if created:
-            self._keys[key] = value
+            self._created[key] = value
         return created, revision
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        """Puts the value, in place of the one that is there."""
+        await self._client.put(key, value, lease=self._lease)
+        self._put[key] = value
 
     async def _renew(self) -> None:
         pause = self._life.total_seconds() / 3
@@ -57,10 +63,12 @@ class LeasedKeys:
 
     async def _begin_anew(self) -> None:
         """After the lease ran out, while etcd could not be reached for longer than it lives."""
-        _LOG.warning("a lease in etcd ran out; its %d keys are put again", len(self._keys))
+        _LOG.warning("a lease in etcd ran out; what it held is put again")
         self._lease = await self._client.grant(self._life)
-        for key, value in list(self._keys.items()):
+        for key, value in list(self._put.items()):
+            await self._client.put(key, value, lease=self._lease)
+        for key, value in list(self._created.items()):
             created, _ = await self._client.create(key, value, lease=self._lease)
             if not created:
-                del self._keys[key]
+                del self._created[key]
                 _LOG.warning("the key %r belongs to somebody else now", key)

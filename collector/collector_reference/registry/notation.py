@@ -1,4 +1,4 @@
-"""How a registry's store is written down in a setting, and the value that the text becomes.
+"""How a registry and a membership are written down in settings, and the values they become.
 
 Nothing is opened here. The forms are `memory`, `sqlite:PATH` and
 `etcd:HOST:PORT[,HOST:PORT]/PREFIX[?lease=SECONDS]`.
@@ -15,12 +15,14 @@ from collector_reference.addresses import is_peer_address
 
 __all__ = [
     "MEMORY",
+    "EtcdMembership",
     "EtcdPlace",
     "EtcdRegistry",
     "MemoryRegistry",
     "RegistryChoice",
     "SqliteRegistry",
     "parse_etcd_place",
+    "parse_membership",
     "parse_registry",
 ]
 
@@ -78,6 +80,18 @@ class EtcdRegistry:
         return f"{self.place}?lease={self.lease.total_seconds():g}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EtcdMembership:
+    """Where collectors find each other."""
+
+    place: EtcdPlace
+    lease: timedelta = timedelta(seconds=5)
+    """How long a member that died is still taken for one."""
+
+    def __str__(self) -> str:
+        return f"{self.place}?lease={self.lease.total_seconds():g}"
+
+
 RegistryChoice = MemoryRegistry | SqliteRegistry | EtcdRegistry
 
 
@@ -96,6 +110,14 @@ def parse_registry(text: str) -> RegistryChoice:
             return EtcdRegistry(place=place, lease=lease)
         case _:
             raise ValueError(f"'{text}' is no registry: write {FORMS}")
+
+
+def parse_membership(text: str) -> EtcdMembership:
+    """Returns the place that a text names; raises `ValueError` saying what it should be."""
+    place, lease = parse_etcd_place(text, option="lease")
+    return (
+        EtcdMembership(place=place) if lease is None else EtcdMembership(place=place, lease=lease)
+    )
 
 
 def parse_etcd_place(text: str, *, option: str) -> tuple[EtcdPlace, timedelta | None]:

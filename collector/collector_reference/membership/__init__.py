@@ -1,0 +1,1 @@
+"""Membership: how the collectors of a fleet find each other. Off unless it is asked for."""

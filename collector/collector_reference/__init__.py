@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collector_reference.dispatch.breaker import BreakerSnapshot
 from collector_reference.dispatch.dialects import Dialect
 from collector_reference.dispatch.handlers import Handler, HandlerContext
 from collector_reference.dispatch.peers import Connection
+from collector_reference.dispatch.tuning import (
+    Balancing,
+    BreakerSettings,
+    HealthCheckSettings,
+    RetrySettings,
+    RoutingSettings,
+)
 from collector_reference.errors import (
     AlreadyRegistered,
     BindError,
@@ -28,7 +36,10 @@ from collector_reference.validation.validators import RegistryValidator
 
 __all__ = [
     "AlreadyRegistered",
+    "Balancing",
     "BindError",
+    "BreakerSettings",
+    "BreakerSnapshot",
     "Collector",
     "CollectorError",
     "CollectorSettings",
@@ -37,6 +48,7 @@ __all__ = [
     "Handler",
     "HandlerContext",
     "HandlerError",
+    "HealthCheckSettings",
     "InvalidRecord",
     "MemoryStore",
     "NotReady",
@@ -47,6 +59,8 @@ __all__ = [
     "RegistryStore",
     "RegistryUnavailable",
     "RegistryValidator",
+    "RetrySettings",
+    "RoutingSettings",
     "SettingsError",
     "Statistics",
     "UnsupportedOutput",

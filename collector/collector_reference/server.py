@@ -6,8 +6,9 @@ What it serves is put together here; what the services do is in their packages.
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -18,7 +19,7 @@ import grpc.aio
 
 from collector_reference.addresses import parse_listen
 from collector_reference.binding import bind
-from collector_reference.channels import dial
+from collector_reference.channels import dial, why_unreachable
 from collector_reference.descriptors import (
     DISPATCHER,
     HEALTH,
@@ -34,7 +35,7 @@ from collector_reference.dispatch.handlers import Handler, HandlerTable, Registe
 from collector_reference.dispatch.peers import Connection
 from collector_reference.dispatch.service import DispatcherService
 from collector_reference.dispatch.workers import Workers
-from collector_reference.errors import InvalidRecord
+from collector_reference.errors import InvalidRecord, SettingsError
 from collector_reference.introspection import Health, add_reflection
 from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.choice import make_store
@@ -324,6 +325,32 @@ class Collector:
             address, namespaces, dialect=dialect, advertise=advertise
         )
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that it shares with its peers now."""
+        return self._connections.namespaces
+
+    async def set_namespaces(self, namespaces: Iterable[str]) -> None:
+        """Shares these namespaces with its peers from now on, and tells all of them.
+
+        What is not among them any more is not routed to a peer from this moment on, nor, once a
+        peer has heard of it, by that peer to here; its handlers stay. Returns when everybody who
+        can be reached has heard; the others hear as soon as they can be. Raises `SettingsError`
+        for a namespace without a name.
+        """
+        wanted = tuple(namespaces)
+        if "" in wanted:
+            raise SettingsError("namespaces", "a namespace needs a name")
+        await self._connections.set_namespaces(wanted)
+
+    async def add_namespaces(self, *namespaces: str) -> None:
+        """Shares these namespaces too; see `set_namespaces`."""
+        await self.set_namespaces((*self.namespaces, *namespaces))
+
+    async def remove_namespaces(self, *namespaces: str) -> None:
+        """Shares these namespaces no more; see `set_namespaces`."""
+        await self.set_namespaces(name for name in self.namespaces if name not in namespaces)
+
     def connections(self) -> tuple[Connection, ...]:
         """Returns every connection as it is now."""
         return self._connections.snapshot()
@@ -450,6 +477,9 @@ class Collector:
             limit=self._settings.connect_limit,
             metadata=() if remote else self._loopback_header,
             asker=_ASKERS[self._settings.validator],
+            explain=functools.partial(
+                why_unreachable, address, outgoing=self._outgoing, seconds=1.0
+            ),
         )
 
     async def _tell_health(self, serving: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 
 from collector_reference.addresses import is_peer_address, parse_listen
 from collector_reference.dispatch.dialects import Dialect, split_dialect
+from collector_reference.dispatch.tuning import DEFAULT_ROUTING, RoutingSettings, routing_from
 from collector_reference.errors import SettingsError
 from collector_reference.registry.notation import MEMORY, RegistryChoice, parse_registry
 from collector_reference.security.values import (
@@ -88,6 +89,8 @@ class CollectorSettings:
     """The largest message that it accepts (FLT-004)."""
     max_connections: int = 10_000
     """The most peers that it is connected with at a time (SEC-003)."""
+    routing: RoutingSettings = DEFAULT_ROUTING
+    """How calls are spread over peers, and what is done about ill ones (docs/routing.md)."""
     worker_threads: int = 32
     """The most plain handlers that run at a time; each is a thread, started when needed."""
     tls: TlsSettings | None = None
@@ -154,6 +157,7 @@ class CollectorSettings:
             "dialect": _dialect(environment, "COLLECTOR_DIALECT"),
             "registry": _registry(environment, "COLLECTOR_REGISTRY"),
             "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
+            **routing_from(environment),
             **security_from(environment),
         }
         for variable, field in _TEXTS.items():

@@ -6,23 +6,26 @@ One entry per peer: the newest address that it was heard of at (CON-005, CON-013
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import random
 import uuid
-from collections import defaultdict
-from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import grpc.aio
 
 from collector_reference.addresses import is_peer_address
-from collector_reference.channels import dial
+from collector_reference.channels import dial, why_unreachable
+from collector_reference.dispatch.backoff import pauses
+from collector_reference.dispatch.breaker import Breaker
+from collector_reference.dispatch.checkpoints import Checkpoint, PeerRecord
 from collector_reference.dispatch.dialects import Dialect, split_dialect
+from collector_reference.dispatch.discovery import follow
+from collector_reference.dispatch.health_checks import HealthChecks
 from collector_reference.dispatch.peers import Connection, Peer
-from collector_reference.dispatch.routing import rotated, shared
-from collector_reference.errors import PeerError, PeerRefused
+from collector_reference.dispatch.routing import shared
+from collector_reference.dispatch.table import Key, PeerTable, key_of
+from collector_reference.errors import PeerError, PeerRefused, PeerUnreachable
 from collector_reference.settings import CollectorSettings
 from collector_reference.wire.common_pb2 import Status
 from collector_reference.wire.dispatcher_pb2 import ConnectRequest, ConnectResponse
@@ -34,25 +37,8 @@ __all__ = ["Connections"]
 
 _LOG = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 2.0
-
-# Peers without an id must never be found by one, not even by a made-up one (CON-008): so the two
-# kinds have keys of their own.
-Key = tuple[str, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Kept:
-    """What a checkpoint keeps of a peer."""
-
-    connection_id: str
-    collector_id: str
-    address: str
-    shared: tuple[str, ...]
-    announced: tuple[str, ...] | None
-    dialect: Dialect
-    advertised: str | None
+_FIRST_PAUSE = timedelta(milliseconds=50)
+_LONGEST_PAUSE = timedelta(seconds=2)
 
 
 class Connections:
@@ -62,12 +48,9 @@ class Connections:
         """`outgoing` is what its channels carry, None for plaintext without a token."""
         self._settings = settings
         self._outgoing = outgoing
-        self._own = frozenset(settings.namespaces)
+        self._own = tuple(dict.fromkeys(settings.namespaces))
         self._addresses: tuple[str, ...] = ()
-        self._peers: dict[Key, Peer] = {}
-        self._sharing: dict[str, dict[Peer, None]] = {}
-        self._in_order: dict[str, tuple[Peer, ...]] = {}
-        self._turns: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+        self._table = PeerTable(settings.routing.balancing)
         self._keepers: dict[Peer, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._retired: set[grpc.aio.Channel] = set()
@@ -80,34 +63,40 @@ class Connections:
         self._addresses = addresses
         for address in self._settings.connect:
             self._spawn(self._connect_until_done(address))
+        routing = self._settings.routing
+        for name in routing.discover:
+            self._spawn(
+                follow(
+                    name,
+                    every=routing.discover_interval,
+                    connect=lambda address: self._spawn(self._connect_until_done(address)),
+                )
+            )
+        if routing.health_check is not None:
+            self._spawn(HealthChecks(routing.health_check, self._table).run())
 
     # What is connected
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that this collector shares with its peers now."""
+        return self._own
+
     def snapshot(self) -> tuple[Connection, ...]:
         """Returns every connection as it is now."""
-        return tuple(peer.snapshot() for peer in self._peers.values())
+        return tuple(peer.snapshot() for peer in self._table)
 
     def by_id(self, collector_id: str) -> Peer | None:
         """Returns the connected peer of that id, or None."""
-        return self._peers.get(("id", collector_id))
+        return self._table.get(("id", collector_id))
 
     def candidates(self, namespace: str) -> Iterator[Peer]:
-        """Yields the peers that share the namespace, in turn; those that would first have to be
-        connected again come last (DSP-015).
-        """
-        peers = self._in_order.get(namespace)
-        if peers is None:
-            # A copy, because the table may change while the caller waits for a peer.
-            peers = self._in_order[namespace] = tuple(self._sharing.get(namespace, ()))
-        if not peers:
-            return
-        later: list[Peer] = []
-        for peer in rotated(peers, next(self._turns[namespace])):
-            if peer.is_ready():
-                yield peer
-            else:
-                later.append(peer)
-        yield from later
+        """Yields the peers that share the namespace, in the order in which to try them."""
+        return self._table.candidates(namespace)
+
+    def candidates_for(self, namespace: str, hint: str) -> Iterator[Peer]:
+        """The same in the order that rendezvous hashing of the hint gives."""
+        return self._table.candidates(namespace, hint)
 
     # Connecting
 
@@ -124,23 +113,28 @@ class Connections:
         response = ConnectResponse(
             status=Status(code=Status.HTTP_OK, message="OK"),
             connection_id=uuid.uuid4().hex,
-            shared_namespaces=shared(request.namespaces, self._own),
+            shared_namespaces=shared(request.namespaces, frozenset(self._own)),
             target_collector_id=self._settings.collector_id,
         )
         if self._is_self(request.collector_id, address):
             return response
-        key = _key(request.collector_id, address)
-        peer = self._peers.get(key)
+        key = key_of(request.collector_id, address)
+        peer = before = self._table.get(key)
         if peer is None or peer.address != address:
             if peer is None and not self._make_room():
                 return _refusal(
                     Status.HTTP_TOO_MANY_REQUESTS,
                     f"the connection table holds its limit of {self._settings.max_connections}",
                 )
-            peer = Peer(address=address, channel=self._dial(address))
+            peer = self._peer_at(address, like=before)
         peer.collector_id = request.collector_id
         peer.connection_id = response.connection_id
+        peer.offered = tuple(dict.fromkeys(request.namespaces))
+        peer.heard += 1
+        peer.is_back()
         self._put(key, peer, tuple(response.shared_namespaces))
+        if peer.kept:
+            self._keep_up(peer)
         peer.begin_connecting()
         return response
 
@@ -158,44 +152,113 @@ class Connections:
         told; the collector's own when None. Raises `PeerUnreachable` or `PeerRefused`; then
         nothing has changed.
         """
-        announced = tuple(self._settings.namespaces if namespaces is None else namespaces)
         peer = Peer(
             address=address,
             channel=self._dial(address),
-            announced=announced,
+            kept=True,
+            chosen=None if namespaces is None else tuple(namespaces),
             dialect=dialect or self._settings.dialect,
             advertised=advertise,
+            breaker=self._breaker(),
         )
+        end = asyncio.get_running_loop().time() + self._settings.connect_limit.total_seconds()
         try:
             response = await self._ask(peer)
             stored = self._store_outbound(peer, response)
-        except BaseException:
+        except BaseException as error:
             await peer.channel.close()
+            if isinstance(error, PeerUnreachable):
+                seconds = end - asyncio.get_running_loop().time()
+                reason = await why_unreachable(address, outgoing=self._outgoing, seconds=seconds)
+                if reason is not None:
+                    raise PeerUnreachable(address, reason) from error
             raise
         if not stored:
             await peer.channel.close()
         return response
 
+    async def set_namespaces(self, namespaces: Iterable[str]) -> None:
+        """Shares these with its peers from now on, and tells all of them.
+
+        Nothing is routed in a namespace that is not shared any more from the moment of the call
+        (ISO-002). Returns when everybody who can be reached has been told; the others are told as
+        soon as they can be.
+        """
+        own = tuple(dict.fromkeys(namespaces))
+        gone = frozenset(self._own) - frozenset(own)
+        self._own = own
+        for key, peer in self._table.items():
+            if peer.chosen is not None:
+                peer.chosen = tuple(name for name in peer.chosen if name not in gone)
+            if peer.offered is None:
+                left = tuple(name for name in peer.shared if name not in gone)
+            else:
+                left = shared(peer.offered, frozenset(self._told(peer)))
+            self._put(key, peer, left)
+        await asyncio.gather(*(self._tell_now_or_later(peer) for peer in self._table))
+
+    async def _tell_now_or_later(self, peer: Peer) -> None:
+        try:
+            await self._tell(peer)
+        except PeerError as error:
+            _LOG.info("%s; it will be told the namespaces later", error)
+            if not self._closed:
+                self._spawn(self._tell_until_done(peer))
+
+    async def _tell_until_done(self, peer: Peer) -> None:
+        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
+            await asyncio.sleep(pause)
+            try:
+                await self._tell(peer)
+            except PeerError:
+                continue
+            return
+
+    async def _tell(self, peer: Peer) -> None:
+        """Asks again for a connection that there is, so that the peer hears the namespaces."""
+        async with peer.telling:
+            key = key_of(peer.collector_id, peer.address)
+            if self._table.get(key) is not peer:
+                return
+            heard = peer.heard
+            response = await self._ask(peer)
+            if self._table.get(key) is not peer or (
+                peer.collector_id and response.target_collector_id != peer.collector_id
+            ):
+                # Somebody else is there by now, whom the keeper deals with.
+                return
+            peer.connection_id = response.connection_id
+            if peer.heard == heard:
+                # Else the peer itself has said meanwhile what it has, and later than this answer.
+                self._put(key, peer, self._shared_after(peer, response))
+
     async def _ask(self, peer: Peer) -> ConnectResponse:
         return await peer.ask_to_connect(
             self._settings.collector_id,
             peer.advertised or self._addresses[0],
-            peer.announced or (),
+            self._told(peer),
             limit=self._settings.connect_limit,
         )
+
+    def _told(self, peer: Peer) -> tuple[str, ...]:
+        """Returns the namespaces that the peer is told."""
+        return self._own if peer.chosen is None else peer.chosen
+
+    def _shared_after(self, peer: Peer, response: ConnectResponse) -> tuple[str, ...]:
+        return shared(response.shared_namespaces, frozenset(self._told(peer)))
 
     def _store_outbound(self, peer: Peer, response: ConnectResponse) -> bool:
         """Returns whether the peer is in the table now: a collector is no peer of itself."""
         if self._closed or self._is_self(response.target_collector_id, peer.address):
             return False
-        key = _key(response.target_collector_id, peer.address)
-        if key not in self._peers and not self._make_room():
+        key = key_of(response.target_collector_id, peer.address)
+        if self._table.get(key) is None and not self._make_room():
             raise PeerRefused(peer.address, None, "this collector's own connection table is full")
         peer.collector_id = response.target_collector_id
         peer.connection_id = response.connection_id
-        self._put(key, peer, shared(response.shared_namespaces, frozenset(peer.announced or ())))
-        if peer not in self._keepers:
-            self._keepers[peer] = self._spawn(self._keep(peer))
+        peer.is_back()
+        self._put(key, peer, self._shared_after(peer, response))
+        self._keep_up(peer)
         return True
 
     def _is_self(self, collector_id: str, address: str) -> bool:
@@ -210,38 +273,46 @@ class Connections:
             outgoing=self._outgoing,
         )
 
+    def _breaker(self) -> Breaker | None:
+        settings = self._settings.routing.breaker
+        if settings is None:
+            return None
+        return Breaker(settings, asyncio.get_running_loop().time)
+
+    def _peer_at(self, address: str, *, like: Peer | None) -> Peer:
+        """Returns a new peer, kept up as the one was whose place it takes."""
+        if like is None or not like.kept:
+            return Peer(
+                address=address,
+                channel=self._dial(address),
+                dialect=self._settings.dialect,
+                breaker=self._breaker(),
+            )
+        return Peer(
+            address=address,
+            channel=self._dial(address),
+            kept=True,
+            chosen=like.chosen,
+            dialect=like.dialect,
+            advertised=like.advertised,
+            breaker=self._breaker(),
+        )
+
     # The table
 
     def _put(self, key: Key, peer: Peer, shared_now: tuple[str, ...]) -> None:
-        before = self._peers.get(key)
+        before = self._table.put(key, peer, shared_now)
         if before is not None:
-            self._unindex(before)
-            if before is not peer:
-                self._retire(before)
-        self._peers[key] = peer
-        peer.shared = shared_now
-        for namespace in shared_now:
-            self._sharing.setdefault(namespace, {})[peer] = None
-            self._in_order.pop(namespace, None)
-
-    def _remove(self, key: Key) -> Peer:
-        peer = self._peers.pop(key)
-        self._unindex(peer)
-        return peer
-
-    def _unindex(self, peer: Peer) -> None:
-        for namespace in peer.shared:
-            self._sharing.get(namespace, {}).pop(peer, None)
-            self._in_order.pop(namespace, None)
+            self._retire(before)
 
     def _make_room(self) -> bool:
         """Returns whether there is room for one more; only a dead peer is evicted for it."""
-        if len(self._peers) < self._settings.max_connections:
+        if len(self._table) < self._settings.max_connections:
             return True
-        dead = next((key for key, peer in self._peers.items() if peer.is_dead()), None)
+        dead = self._table.first_dead()
         if dead is None:
             return False
-        self._retire(self._remove(dead))
+        self._retire(self._table.remove(dead))
         return True
 
     def _retire(self, peer: Peer) -> None:
@@ -260,7 +331,7 @@ class Connections:
 
     async def _connect_until_done(self, address: str) -> None:
         dialect, address = split_dialect(address)
-        for pause in _pauses():
+        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
             try:
                 await self.connect_to(address, dialect=dialect)
             except PeerError as error:
@@ -269,22 +340,27 @@ class Connections:
             else:
                 return
 
+    def _keep_up(self, peer: Peer) -> None:
+        if peer not in self._keepers:
+            self._keepers[peer] = self._spawn(self._keep(peer))
+
     async def _keep(self, peer: Peer) -> None:
         """Asks again whenever the connection was lost: the peer may have been started anew, and
         then knows nothing of this side (CON-014).
         """
         while self._keepers.get(peer) is asyncio.current_task():
-            await peer.closed()
-            _LOG.info("the connection to '%s' at %s is lost", peer.collector_id, peer.address)
-            before = _key(peer.collector_id, peer.address)
-            for pause in _pauses():
+            if peer.is_ready():
+                await peer.closed()
+                _LOG.info("the connection to '%s' at %s is lost", peer.collector_id, peer.address)
+            before = key_of(peer.collector_id, peer.address)
+            for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
                 try:
                     response = await self._ask(peer)
-                    if self._peers.get(before) is not peer:
+                    if self._table.get(before) is not peer:
                         return
-                    if _key(response.target_collector_id, peer.address) != before:
+                    if key_of(response.target_collector_id, peer.address) != before:
                         # Another collector answers there now.
-                        self._remove(before)
+                        self._table.remove(before)
                     if not self._store_outbound(peer, response):
                         self._retire(peer)
                         return
@@ -303,40 +379,25 @@ class Connections:
 
     def checkpoint(self) -> object:
         """Returns the present connections, as a value that `restore` takes."""
-        return {
-            key: _Kept(
-                connection_id=peer.connection_id,
-                collector_id=peer.collector_id,
-                address=peer.address,
-                shared=peer.shared,
-                announced=peer.announced,
-                dialect=peer.dialect,
-                advertised=peer.advertised,
-            )
-            for key, peer in self._peers.items()
-        }
+        return Checkpoint(
+            own=self._own, peers={key: PeerRecord.of(peer) for key, peer in self._table.items()}
+        )
 
     def restore(self, checkpoint: object) -> None:
         """Drops the connections made since, and makes those anew that were lost since."""
-        assert isinstance(checkpoint, dict)
-        for key in [key for key in self._peers if key not in checkpoint]:
-            self._retire(self._remove(key))
-        for key, kept in checkpoint.items():
-            peer = self._peers.get(key)
+        assert isinstance(checkpoint, Checkpoint)
+        self._own = checkpoint.own
+        for key in set(self._table.keys()) - set(checkpoint.peers):
+            self._retire(self._table.remove(key))
+        for key, kept in checkpoint.peers.items():
+            peer = self._table.get(key)
             if peer is None or peer.address != kept.address:
-                peer = Peer(
-                    address=kept.address,
-                    channel=self._dial(kept.address),
-                    announced=kept.announced,
-                    dialect=kept.dialect,
-                    advertised=kept.advertised,
-                )
+                peer = kept.peer(self._dial(kept.address), self._breaker())
                 peer.begin_connecting()
-            peer.collector_id = kept.collector_id
-            peer.connection_id = kept.connection_id
+            kept.write_to(peer)
             self._put(key, peer, kept.shared)
-            if peer.announced is not None and peer not in self._keepers:
-                self._keepers[peer] = self._spawn(self._keep(peer))
+            if peer.kept:
+                self._keep_up(peer)
 
     async def close(self) -> None:
         """Drops every connection at once."""
@@ -344,27 +405,13 @@ class Connections:
         tasks = list(self._background)
         for task in tasks:
             task.cancel()
-        channels = [*(peer.channel for peer in self._peers.values()), *self._retired]
-        self._peers.clear()
-        self._sharing.clear()
-        self._in_order.clear()
+        channels = [*(peer.channel for peer in self._table), *self._retired]
+        self._table.clear()
         self._keepers.clear()
         await asyncio.gather(
             *tasks, *(channel.close() for channel in channels), return_exceptions=True
         )
 
 
-def _key(collector_id: str, address: str) -> Key:
-    return ("id", collector_id) if collector_id else ("address", address)
-
-
 def _refusal(code: Status.Code.ValueType, message: str) -> ConnectResponse:
     return ConnectResponse(status=Status(code=code, message=message))
-
-
-def _pauses() -> Iterator[float]:
-    """Yields growing pauses with jitter, in seconds, without end."""
-    pause = _FIRST_PAUSE
-    while True:
-        yield pause * random.uniform(0.5, 1.0)
-        pause = min(pause * 2, _LONGEST_PAUSE)

@@ -12,6 +12,7 @@ from datetime import timedelta
 import grpc
 import grpc.aio
 
+from collector_reference.dispatch.breaker import Breaker, BreakerSnapshot, Health
 from collector_reference.dispatch.dialects import Dialect
 from collector_reference.errors import PeerRefused, PeerUnreachable
 from collector_reference.status import CanonicalStatus, from_grpc, from_status_code
@@ -32,6 +33,8 @@ CONNECT = "/collector.CollectiveDispatcher/Connect"
 _NOTHING_SENT = "failed to connect to all addresses"
 
 _NOT_LET_IN = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+_UNAVAILABLE = Status.HTTP_SERVICE_UNAVAILABLE
+
 _READY = grpc.ChannelConnectivity.READY
 _DEAD = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 
@@ -48,6 +51,13 @@ class Connection:
     shared_namespaces: tuple[str, ...]
     established: bool
     """Whether a call could be sent at that moment."""
+    serving: bool = True
+    """False for a peer that says, or shows by its silence, that it does not serve; it gets no
+    call by automatic routing. Always True where peers are not asked."""
+    pending: int = 0
+    """How many calls were on their way to it."""
+    breaker: BreakerSnapshot | None = None
+    """The breaker of its calls; None where there are none."""
 
 
 class PeerFailed(Exception):
@@ -66,12 +76,19 @@ class Peer:
         "_stub",
         "address",
         "advertised",
-        "announced",
+        "breaker",
         "channel",
+        "chosen",
         "collector_id",
         "connection_id",
         "dialect",
+        "heard",
+        "kept",
+        "offered",
+        "pending",
+        "serving",
         "shared",
+        "telling",
     )
 
     def __init__(
@@ -79,23 +96,34 @@ class Peer:
         *,
         address: str,
         channel: grpc.aio.Channel,
-        collector_id: str = "",
-        connection_id: str = "",
-        shared: tuple[str, ...] = (),
-        announced: tuple[str, ...] | None = None,
+        kept: bool = False,
+        chosen: tuple[str, ...] | None = None,
         dialect: Dialect = Dialect.NATIVE,
         advertised: str | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self.address = address
         self.channel = channel
-        self.collector_id = collector_id
-        self.connection_id = connection_id
-        self.shared = shared
-        self.announced = announced
-        """The namespaces that it was told when this side asked for the connection, else None."""
+        self.collector_id = ""
+        self.connection_id = ""
+        self.shared: tuple[str, ...] = ()
+        """The namespaces of both sides, as far as this side knows."""
+        self.kept = kept
+        """Whether this side asked for the connection, and asks again when it is lost."""
+        self.chosen = chosen
+        """The namespaces that it is told; None for all that this collector has."""
         self.dialect = dialect
         self.advertised = advertised
-        """The address that it was told to dial back, where that is not the collector's own."""
+        """The address that it is told to dial back, where that is not the collector's own."""
+        self.offered: tuple[str, ...] | None = None
+        """The namespaces that it told when it asked for the connection; None while it did not."""
+        self.heard = 0
+        """How often it asked."""
+        self.serving = True
+        self.pending = 0
+        self.breaker = breaker
+        self.telling = asyncio.Lock()
+        """Held while it is asked to connect, so that it hears of changes in their order."""
         self._stub = CollectiveDispatcherStub(channel)
 
     def snapshot(self) -> Connection:
@@ -106,7 +134,16 @@ class Peer:
             address=self.address,
             shared_namespaces=self.shared,
             established=self.is_ready(),
+            serving=self.serving,
+            pending=self.pending,
+            breaker=None if self.breaker is None else self.breaker.snapshot(),
         )
+
+    def is_back(self) -> None:
+        """Takes note that it has just asked for the connection, or agreed to it."""
+        self.serving = True
+        if self.breaker is not None:
+            self.breaker.close()
 
     def is_ready(self) -> bool:
         """Whether a call could be sent now."""
@@ -142,16 +179,53 @@ class Peer:
         request: ServeRequest,
         *,
         seconds: float,
+        limited: bool,
         connect_limit: timedelta,
         metadata: tuple[tuple[str, str | bytes], ...],
     ) -> ServeResponse:
         """Returns what the peer's Serve answers within `seconds`.
 
-        Raises `PeerUnreachable` when nothing was sent, else `PeerFailed`, also for an answer
-        without a status (WIR-003).
+        `limited` is whether these are this collector's own limit, not what a caller left. Raises
+        `PeerUnreachable` when nothing was sent, also because the breaker is open; else
+        `PeerFailed`, also for an answer without a status (WIR-003).
         """
-        # Less than the whole time, so that the failure can still be told within the deadline.
-        await self.reach(min(connect_limit.total_seconds(), seconds * 0.8))
+        breaker = self.breaker
+        if breaker is None:
+            self.pending += 1
+            try:
+                return await self._serve(request, seconds, connect_limit, metadata)
+            finally:
+                self.pending -= 1
+        permit = breaker.admit()
+        if permit is None:
+            raise PeerUnreachable(self.address, "its breaker is open")
+        health = Health.UNKNOWN
+        self.pending += 1
+        try:
+            response = await self._serve(request, seconds, connect_limit, metadata)
+            health = Health.ILL if response.status.code == _UNAVAILABLE else Health.WELL
+            return response
+        except PeerUnreachable:
+            # A caller in a hurry proves nothing by giving up early.
+            if self.is_dead() or _reach_limit(seconds, connect_limit) == connect_limit:
+                health = Health.ILL
+            raise
+        except PeerFailed as error:
+            health = _health_after(error.status, limited=limited)
+            raise
+        finally:
+            self.pending -= 1
+            breaker.after(permit, health)
+
+    async def _serve(
+        self,
+        request: ServeRequest,
+        seconds: float,
+        connect_limit: timedelta,
+        metadata: tuple[tuple[str, str | bytes], ...],
+    ) -> ServeResponse:
+        if not self.is_ready():
+            await self.reach(_reach_limit(seconds, connect_limit).total_seconds())
         try:
             response = await self._stub.Serve(request, timeout=seconds, metadata=metadata)
         except grpc.aio.AioRpcError as error:
@@ -198,3 +272,20 @@ class Peer:
         """Waits until the connection, which is up, is down."""
         while self.channel.get_state() is _READY:
             await self.channel.wait_for_state_change(_READY)
+
+
+def _reach_limit(seconds: float, connect_limit: timedelta) -> timedelta:
+    # Less than the whole time, so that the failure can still be told within the deadline.
+    return min(connect_limit, timedelta(seconds=seconds * 0.8))
+
+
+def _health_after(status: CanonicalStatus, *, limited: bool) -> Health:
+    match status:
+        case CanonicalStatus.UNAVAILABLE:
+            return Health.ILL
+        case CanonicalStatus.DEADLINE_EXCEEDED:
+            return Health.ILL if limited else Health.UNKNOWN
+        case CanonicalStatus.CANCELLED:
+            return Health.UNKNOWN
+        case _:
+            return Health.WELL

@@ -6,9 +6,8 @@ Values in, values out. Connections, handlers and validators live elsewhere.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from collector_reference.status import CanonicalStatus, from_status_code
 
@@ -21,10 +20,10 @@ __all__ = [
     "Refused",
     "Target",
     "after_answer",
+    "budget",
     "choose",
     "incomplete",
     "no_candidate",
-    "rotated",
     "shared",
     "unreachable_target",
 ]
@@ -34,8 +33,6 @@ BAD_REQUEST = 400
 NOT_FOUND = 404
 INTERNAL = 500
 UNAVAILABLE = 503
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +145,16 @@ def unreachable_target(collector_id: str) -> Failure:
     return Failure(UNAVAILABLE, f"collector '{collector_id}' cannot be reached")
 
 
-def rotated(candidates: Sequence[T], turn: int) -> Iterator[T]:
-    """Yields each candidate once, beginning with another one at each turn (DSP-015)."""
-    count = len(candidates)
-    for step in range(count):
-        yield candidates[(turn + step) % count]
+def budget(remaining: float | None, *, limit: float, hop: float) -> float:
+    """Returns the seconds that a call may take which is passed on.
+
+    `remaining` is what the caller's deadline leaves, None where it set none: then `limit` bounds
+    it (FLT-006). Of what the caller left, `hop` is kept back, but never more than a tenth, so that
+    a failure can still be told within the deadline.
+    """
+    if remaining is None:
+        return limit
+    return remaining - min(hop, remaining / 10)
 
 
 def shared(offered: Sequence[str], own: Collection[str]) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import islice
 from typing import Any as Anything
 from typing import cast
 
@@ -16,11 +17,14 @@ import grpc.aio
 from google.protobuf.any_pb2 import Any
 
 from collector_reference.dispatch import routing
+from collector_reference.dispatch.backoff import pauses
 from collector_reference.dispatch.connections import Connections
 from collector_reference.dispatch.handlers import HandlerContext, HandlerTable
 from collector_reference.dispatch.peers import Peer, PeerFailed
 from collector_reference.dispatch.routing import Failure
+from collector_reference.dispatch.tuning import Balancing
 from collector_reference.errors import NotRegistered, PeerUnreachable, RegistryUnavailable
+from collector_reference.security.withholding import for_the_wire
 from collector_reference.settings import CollectorSettings
 from collector_reference.status import CanonicalStatus
 from collector_reference.validation.validators import CachedValidator, RegistryValidator
@@ -58,6 +62,12 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
         self._id = settings.collector_id
         self._forward_limit = settings.forward_limit.total_seconds()
         self._connect_limit = settings.connect_limit
+        routing_settings = settings.routing
+        self._hop = routing_settings.hop.total_seconds()
+        self._retry = routing_settings.retry
+        self._hint = (
+            routing_settings.hint if routing_settings.balancing is Balancing.RENDEZVOUS else ""
+        )
         self._handlers = handlers
         self._connections = connections
         self._validator: RegistryValidator | None = None
@@ -192,7 +202,9 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
             reason = str(error) or f"{namespace}/{service}.{method}"
             return Failure(routing.NOT_FOUND, f"service not registered in registry: {reason}")
         except RegistryUnavailable as error:
-            return Failure(routing.UNAVAILABLE, f"the registry cannot be asked: {error}")
+            return Failure(
+                routing.UNAVAILABLE, f"the registry cannot be asked: {for_the_wire(str(error))}"
+            )
         except Exception:  # noqa: BLE001 - the validator is anybody's code, and fails closed
             _LOG.exception("the validator failed")
             return Failure(routing.UNAVAILABLE, "the registry cannot be asked: internal error")
@@ -210,52 +222,104 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
     async def _forward_to_target(
         self, peer: Peer, request: DispatchRequest, context: Context
     ) -> DispatchResponse:
-        try:
-            response = await peer.serve(
-                _serve_request(request),
-                seconds=self._seconds(context),
-                connect_limit=self._connect_limit,
-                metadata=_correlation(context),
-            )
-        except PeerUnreachable:
-            return _answer(routing.unreachable_target(peer.collector_id), peer.collector_id)
-        except PeerFailed as error:
-            return _answer(_failure_of(peer, error), peer.collector_id)
-        return _relayed(response, peer.collector_id)
+        forwarded = _serve_request(request)
+        metadata = _correlation(context)
+        clock = asyncio.get_running_loop().time
+        seconds, limited = self._budget(context)
+        end = clock() + seconds
+        waits = self._waits()
+        while True:
+            try:
+                response = await peer.serve(
+                    forwarded,
+                    seconds=seconds,
+                    limited=limited,
+                    connect_limit=self._connect_limit,
+                    metadata=metadata,
+                )
+            except PeerUnreachable:
+                if not await _waited(waits, end):
+                    return _answer(routing.unreachable_target(peer.collector_id), peer.collector_id)
+            except PeerFailed as error:
+                return _answer(_failure_of(peer, error), peer.collector_id)
+            else:
+                return _relayed(response, peer.collector_id)
+            # It may have come back elsewhere, or share less.
+            now = self._connections.by_id(peer.collector_id)
+            if now is not None and request.namespace in now.shared:
+                peer = now
+            seconds = end - clock()
 
     async def _forward_to_any(self, request: DispatchRequest, context: Context) -> DispatchResponse:
         namespace = request.namespace
         forwarded = _serve_request(request)
         metadata = _correlation(context)
         clock = asyncio.get_running_loop().time
-        end = clock() + self._seconds(context)
-        for peer in self._connections.candidates(namespace):
-            seconds = end - clock()
-            if seconds <= 0:
-                return _answer(
-                    Failure(Status.HTTP_GATEWAY_TIMEOUT, "no collector answered in time")
-                )
-            try:
-                response = await peer.serve(
-                    forwarded,
-                    seconds=seconds,
-                    connect_limit=self._connect_limit,
-                    metadata=metadata,
-                )
-            except PeerUnreachable:
-                continue
-            except PeerFailed as error:
-                if error.status in (CanonicalStatus.NOT_FOUND, CanonicalStatus.UNIMPLEMENTED):
+        seconds, limited = self._budget(context)
+        end = clock() + seconds
+        waits = self._waits()
+        asked: set[Peer] = set()
+        """Those who answered that they have no such method."""
+        while True:
+            unreachable = False
+            for peer in self._candidates(request):
+                if peer in asked:
                     continue
-                return _answer(_failure_of(peer, error), peer.collector_id)
-            if routing.after_answer(response.status.code) is routing.Next.SKIP:
-                continue
-            return _relayed(response, response.executor_id or peer.collector_id)
-        return _answer(routing.no_candidate(namespace))
+                seconds = end - clock()
+                if seconds <= 0:
+                    return _answer(
+                        Failure(Status.HTTP_GATEWAY_TIMEOUT, "no collector answered in time")
+                    )
+                try:
+                    response = await peer.serve(
+                        forwarded,
+                        seconds=seconds,
+                        limited=limited,
+                        connect_limit=self._connect_limit,
+                        metadata=metadata,
+                    )
+                except PeerUnreachable:
+                    unreachable = True
+                    continue
+                except PeerFailed as error:
+                    if error.status in (CanonicalStatus.NOT_FOUND, CanonicalStatus.UNIMPLEMENTED):
+                        asked.add(peer)
+                        continue
+                    return _answer(_failure_of(peer, error), peer.collector_id)
+                if routing.after_answer(response.status.code) is routing.Next.SKIP:
+                    asked.add(peer)
+                    continue
+                return _relayed(response, response.executor_id or peer.collector_id)
+            if not unreachable or not await _waited(waits, end):
+                return _answer(routing.no_candidate(namespace))
 
-    def _seconds(self, context: Context) -> float:
+    def _candidates(self, request: DispatchRequest) -> Iterator[Peer]:
+        hint = request.routing_hints.get(self._hint, "") if self._hint else ""
+        if hint:
+            return self._connections.candidates_for(request.namespace, hint)
+        return self._connections.candidates(request.namespace)
+
+    def _budget(self, context: Context) -> tuple[float, bool]:
+        """Returns the seconds for a call that is passed on, and whether its caller set none."""
         remaining = _time_left(context)
-        return self._forward_limit if remaining is None else remaining
+        seconds = routing.budget(remaining, limit=self._forward_limit, hop=self._hop)
+        return seconds, remaining is None
+
+    def _waits(self) -> Iterator[float]:
+        """Returns the pauses before further attempts of a call that ran nowhere."""
+        retry = self._retry
+        if retry is None:
+            return iter(())
+        return islice(pauses(retry.first_pause, retry.longest_pause), retry.attempts - 1)
+
+
+async def _waited(waits: Iterator[float], end: float) -> bool:
+    """Makes the next pause; returns False at once where there is none, or no time for it."""
+    pause = next(waits, None)
+    if pause is None or asyncio.get_running_loop().time() + pause >= end:
+        return False
+    await asyncio.sleep(pause)
+    return True
 
 
 def _time_left(context: Context) -> float | None:
@@ -292,7 +356,7 @@ def _serve_request(request: DispatchRequest) -> ServeRequest:
 def _failure_of(peer: Peer, error: PeerFailed) -> Failure:
     code = error.status.http_like or routing.INTERNAL
     name = peer.collector_id or peer.address
-    return Failure(code, f"the call to collector '{name}' failed: {error}")
+    return Failure(code, f"the call to collector '{name}' failed: {for_the_wire(str(error))}")
 
 
 def _correlation(context: Context) -> tuple[tuple[str, str | bytes], ...]:

@@ -13,7 +13,6 @@ from collector_reference.dispatch.routing import (
     choose,
     incomplete,
     no_candidate,
-    rotated,
     shared,
     unreachable_target,
 )
@@ -90,17 +89,6 @@ def test_a_peer_at_which_nothing_ran_is_skipped(code):
 def test_any_other_answer_is_the_answer(code):
     """DSP-009, DSP-010"""
     assert after_answer(code) is Next.ANSWER
-
-
-def test_each_turn_begins_with_another_candidate():
-    """DSP-015"""
-    assert [list(rotated("abc", turn)) for turn in range(4)] == [
-        ["a", "b", "c"],
-        ["b", "c", "a"],
-        ["c", "a", "b"],
-        ["a", "b", "c"],
-    ]
-    assert list(rotated("", 3)) == []
 
 
 def test_shared_namespaces_are_those_of_both_each_once_in_the_order_offered():

@@ -6,9 +6,10 @@ nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
@@ -17,6 +18,8 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from collector_harness.client import DEFAULT_TIMEOUT, MetadataInput, NodeClient, Reply
+from collector_harness.faults.plan import NO_FAULTS, FaultPlan
+from collector_harness.faults.values import Fault
 from collector_harness.mesh import Mesh, MeshNode
 from collector_harness.runtime import Runtime
 from collector_harness.targets import Target
@@ -139,6 +142,11 @@ class BlockingNode:
     def address(self) -> str:
         """Where it can be dialled; stays the same over restarts."""
         return self._node.address
+
+    @property
+    def calls(self) -> Sequence[Mapping[str, object]] | None:
+        """What reached it, where it is a peer that the harness plays, else None."""
+        return self._node.calls
 
     @property
     def alive(self) -> bool:
@@ -310,15 +318,20 @@ class BlockingMesh:
     @classmethod
     @contextmanager
     def running(
-        cls, topology: Topology, *, target: Target | None = None, runtime: Runtime | None = None
+        cls,
+        topology: Topology,
+        *,
+        target: Target | None = None,
+        runtime: Runtime | None = None,
+        plan: FaultPlan = NO_FAULTS,
     ) -> Iterator[Self]:
         """Starts a mesh, on a runtime of its own unless one is given, and stops it at the end.
 
-        Raises what `Mesh` and `Mesh.start` raise.
+        `plan` says what `fault` can disturb. Raises what `Mesh` and `Mesh.start` raise.
         """
         own = Runtime() if runtime is None else runtime
         try:
-            mesh = Mesh(topology, target=target)
+            mesh = Mesh(topology, target=target, plan=plan)
             own.run(mesh.start())
             try:
                 yield cls(mesh, own)
@@ -360,6 +373,26 @@ class BlockingMesh:
     def restart(self, name: str) -> None:
         """Starts a node again on its address, after ending it where it still runs."""
         self[name].restart()
+
+    @contextmanager
+    def fault(self, fault: Fault | None = None, **written: Any) -> Iterator[None]:
+        """Breaks something while the block is under way, and heals it however the block ends.
+
+        Written as `fault(kill="a")`, `fault(partition=[["hub"], ["a", "b"]])` or
+        `fault(latency="hub -> a", delay=timedelta(milliseconds=50))`: what scenarios write as a
+        mapping is keywords here. What disturbs bytes needs a mesh that was asked for with
+        `faults=True`. Raises `InvalidInput` for what cannot be broken, and `TargetFailed` when a
+        node is not healthy again.
+        """
+        broken = self._mesh.fault(fault, **written)
+        self._runtime.run(broken.__aenter__())
+        try:
+            yield
+        except BaseException:
+            if not self._runtime.run(broken.__aexit__(*sys.exc_info())):
+                raise
+        else:
+            self._runtime.run(broken.__aexit__(None, None, None))
 
     def reset(self) -> bool:
         """Brings every node back to its state after the start; False where that cannot be."""

@@ -64,16 +64,18 @@ class Meshes:
         return self._pool
 
     @contextlib.contextmanager
-    def lend(self, topology: Topology) -> Iterator[BlockingMesh]:
+    def lend(self, topology: Topology, *, faults: bool = False) -> Iterator[BlockingMesh]:
         """Lends a running mesh of that definition, which nobody else uses meanwhile.
 
-        Raises `TargetFailed` when a node does not start and `EnvironmentLacks` when the
-        machine lacks what the mesh needs.
+        With `faults` all of it can be disturbed. Raises `TargetFailed` when a node does not start
+        and `EnvironmentLacks` when the machine lacks what the mesh needs.
         """
         __tracebackhide__ = True
         from collector_harness.blocking import BlockingMesh
+        from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 
-        lease = self.pool.lease(topology)
+        plan = FaultPlan.everything(topology) if faults else NO_FAULTS
+        lease = self.pool.lease(topology, plan=plan, seed=self.options.seed)
         mesh = self.runtime.run(lease.__aenter__())
         try:
             yield BlockingMesh(mesh, self.runtime)
@@ -123,16 +125,20 @@ class TopologyFactory:
         self._meshes = meshes
         self._folder = folder
 
-    def __call__(self, definition: Definition) -> AbstractContextManager[BlockingMesh]:
+    def __call__(
+        self, definition: Definition, *, faults: bool = False
+    ) -> AbstractContextManager[BlockingMesh]:
         """Returns a context that holds a running mesh of that definition.
 
+        With `faults` every node and link gets a proxy, so that `mesh.fault` can disturb the bytes
+        between them; killing and restarting need none.
         Meshes of equal definition are used again: at the end of the context the mesh is put
         back to its start, or stopped where that cannot be done or an error left the context.
         A relative path starts at the folder of the test file. Raises `InvalidInput` with
         every problem of the definition; what starting may raise is raised on entering.
         """
         __tracebackhide__ = True
-        return self._meshes.lend(self.parse(definition))
+        return self._meshes.lend(self.parse(definition), faults=faults)
 
     def parse(self, definition: Definition) -> Topology:
         """Returns the definition as a value; raises `InvalidInput` with every problem."""

@@ -88,6 +88,10 @@ def collector(request: pytest.FixtureRequest) -> Iterator[BlockingNode]:
         yield mesh["collector"]
 
 
+def _without_faults(named: Mapping[str, object]) -> Mapping[str, object]:
+    return {key: value for key, value in named.items() if key != "faults"}
+
+
 def _lend(
     request: pytest.FixtureRequest, arguments: tuple[object, ...], named: Mapping[str, object]
 ) -> Iterator[BlockingMesh]:
@@ -95,8 +99,9 @@ def _lend(
     wrong = ""
     with contextlib.ExitStack() as lent:
         try:
+            faults, named = named.get("faults", False) is True, _without_faults(named)
             definition = definition_of(arguments, named)
-            mesh = lent.enter_context(_factory(request)(definition))
+            mesh = lent.enter_context(_factory(request)(definition, faults=faults))
         except HarnessError as error:
             wrong = str(error)
         else:

@@ -123,11 +123,15 @@ class LinkProxy:
         self._half_open.remove(closed)
         self.mend()
 
-    def mend(self) -> None:
-        """Resets the connections that bytes were lost or changed on: they cannot go on."""
-        for pipe in list(self._pipes):
-            if pipe.spoilt:
-                pipe.reset()
+    def mend(self) -> int:
+        """Resets the connections that bytes were lost or changed on, as they cannot go on.
+
+        Returns how many there were.
+        """
+        spoilt = [pipe for pipe in self._pipes if pipe.spoilt]
+        for pipe in spoilt:
+            pipe.reset()
+        return len(spoilt)
 
     async def close(self) -> None:
         """Closes the port and resets every connection. Safe to call again."""

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from collector_harness.errors import HarnessError, InvalidInput, Problem
@@ -20,15 +29,21 @@ from collector_harness.faults.values import (
     Kind,
     Partition,
     Pause,
+    Place,
     Restart,
     RpcFault,
     place_of,
 )
+from collector_harness.topology.values import Link
 
 if TYPE_CHECKING:
     from collector_harness.mesh.mesh import Mesh
 
 __all__ = ["broken", "fault_from"]
+
+_STALE_LIMIT = timedelta(milliseconds=200)
+"""How long it may take until those who had a connection know that it is gone; they may have made
+it again before anybody looks."""
 
 Healing = Callable[[], Awaitable[None]]
 
@@ -136,7 +151,10 @@ async def _break(mesh: Mesh, fault: Fault) -> Healing:
 
             return remove
         case Partition(groups=groups):
-            return _disturb_flows(mesh, _flows_between(mesh, groups), Loss(), set().union(*groups))
+            links = _links_between(mesh, groups)
+            flows = _flows_of(mesh.doors.of_links(links))
+            places = [(link.source, link.target) for link in links]
+            return _disturb_flows(mesh, flows, Loss(), places)
         case Disturb():
             return await _disturb(mesh, fault)
 
@@ -164,20 +182,20 @@ async def _nothing() -> None:
 
 
 async def _disturb(mesh: Mesh, fault: Disturb) -> Healing:
-    names = {fault.place} if isinstance(fault.place, str) else set(fault.place)
+    names = _names([fault.place])
     match fault.kind:
         case "latency":
             return _disturb_flows(
-                mesh, _flows(mesh, fault), Latency(delay=fault.delay, jitter=fault.jitter), ()
+                mesh, _flows(mesh, fault), Latency(delay=fault.delay, jitter=fault.jitter)
             )
         case "bandwidth":
             rate = Bandwidth(bytes_per_second=fault.bytes_per_second)
-            return _disturb_flows(mesh, _flows(mesh, fault), rate, ())
+            return _disturb_flows(mesh, _flows(mesh, fault), rate)
         case "blackhole":
-            return _disturb_flows(mesh, _flows(mesh, fault), Loss(), names)
+            return _disturb_flows(mesh, _flows(mesh, fault), Loss(), [fault.place])
         case "corrupt":
             change = Corruption(probability=fault.probability)
-            return _disturb_flows(mesh, _flows(mesh, fault), change, names)
+            return _disturb_flows(mesh, _flows(mesh, fault), change, [fault.place])
         case "reset":
             return await _refuse(mesh, fault, names)
         case "connection_limit":
@@ -229,19 +247,23 @@ def _half_open(mesh: Mesh, fault: Disturb, names: set[str]) -> Healing:
 
 
 def _disturb_flows(
-    mesh: Mesh, flows: Iterable[tuple[LinkProxy, Flow]], what: Disturbance, lost: Iterable[str]
+    mesh: Mesh,
+    flows: Iterable[tuple[LinkProxy, Flow]],
+    what: Disturbance,
+    lost: Collection[Place] = (),
 ) -> Healing:
-    """`lost` names the nodes whose links have to be made again afterwards."""
+    """`lost` are the places whose connections have to be made again afterwards."""
     disturbed = list(flows)
     for _, flow in disturbed:
         flow.add(what)
 
     async def heal() -> None:
-        for door, flow in disturbed:
+        for _, flow in disturbed:
             flow.remove(what)
-            door.mend()
+        if sum([door.mend() for door in {door: None for door, _ in disturbed}]):
+            await asyncio.gather(*(mesh.until_lost(place, limit=_STALE_LIMIT) for place in lost))
         if lost:
-            await mesh.until_settled(set(lost))
+            await mesh.until_settled(_names(lost))
 
     return heal
 
@@ -297,20 +319,27 @@ def _doors(mesh: Mesh, fault: Disturb) -> Iterator[LinkProxy]:
         yield left
 
 
-def _flows_between(mesh: Mesh, groups: Sequence[Sequence[str]]) -> Iterator[tuple[LinkProxy, Flow]]:
+def _links_between(mesh: Mesh, groups: Sequence[Sequence[str]]) -> list[Link]:
     group_of: dict[str, int] = {}
     for number, group in enumerate(groups):
         for name in group:
             if group_of.setdefault(mesh[name].name, number) != number:
                 raise InvalidInput(f"node '{name}' is in two groups of a partition")
-    links = [
+    return [
         link
         for link in mesh.topology.links
         if link.source in group_of
         and link.target in group_of
         and group_of[link.source] != group_of[link.target]
     ]
-    for doors in list(mesh.doors.of_links(links)):
+
+
+def _flows_of(pairs: Iterable[tuple[LinkProxy, LinkProxy]]) -> Iterator[tuple[LinkProxy, Flow]]:
+    for doors in pairs:
         for door in doors:
             yield door, door.inbound
             yield door, door.outbound
+
+
+def _names(places: Iterable[Place]) -> set[str]:
+    return {name for place in places for name in ((place,) if isinstance(place, str) else place)}

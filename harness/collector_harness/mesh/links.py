@@ -19,7 +19,7 @@ from collector_harness.peers.values import LINK_SERVICE
 from collector_harness.topology.values import Link, Node
 from collector_reference.errors import CollectorError
 
-__all__ = ["dial", "until_connected", "until_it_dispatches", "until_lost"]
+__all__ = ["dial", "until_awake", "until_connected", "until_it_dispatches", "until_lost"]
 
 _NOT_YET = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
@@ -74,6 +74,32 @@ async def until_connected(
         node=missing[0].name,
         log_tail=missing[0].log_tail(),
     )
+
+
+async def until_awake(
+    running: RunningNode, client: NodeClient, target: RunningNode, *, limit: timedelta
+) -> None:
+    """Returns once a node in this process has an established connection to a peer that it knows,
+    or when the limit is over.
+
+    A connection that a fault ended is opened again when there is something to send, so the node
+    is asked for a method that cannot exist.
+    """
+    async for _ in pauses(limit):
+        known = [
+            each
+            for each in (running.collector.connections() if running.collector is not None else ())
+            if each.collector_id == target.name or each.address in _places(target)
+        ]
+        if any(each.established for each in known):
+            return
+        shared = next((name for each in known for name in each.shared_namespaces), None)
+        if known and shared is None:
+            return  # nothing is ever sent over it
+        if shared is not None:
+            await client.dispatch(
+                shared, LINK_SERVICE, "Wake", target=known[0].collector_id, timeout=1.0
+            )
 
 
 async def until_it_dispatches(

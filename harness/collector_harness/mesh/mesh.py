@@ -33,10 +33,16 @@ from collector_harness.launchers.choice import launcher_of, target_of
 from collector_harness.mesh.breaking import broken, fault_from
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
 from collector_harness.mesh.doors import Doors
-from collector_harness.mesh.links import dial, until_connected, until_it_dispatches, until_lost
+from collector_harness.mesh.links import (
+    dial,
+    until_awake,
+    until_connected,
+    until_it_dispatches,
+    until_lost,
+)
 from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.order import start_order
-from collector_harness.mesh.readiness import until_healthy
+from collector_harness.mesh.readiness import pauses, until_healthy
 from collector_harness.peers.node import PeerNode
 from collector_harness.targets import AttachTarget, Reference, Target
 from collector_harness.topology.values import Link, Topology
@@ -52,6 +58,7 @@ _REVERSE_LIMIT = timedelta(seconds=2)
 target that never opens it is for the scenarios to find, not for the start."""
 _SETTLING_LIMIT = timedelta(seconds=3)
 """How long the links of a node that was broken are waited for."""
+_GLANCE = timedelta(milliseconds=250)
 _NOTICE_LIMIT = timedelta(seconds=1)
 """How long it may take until the loss of a connection is known to those who had it."""
 
@@ -105,6 +112,7 @@ class Mesh:
         self._doors = Doors(topology, self._nodes)
         self._standing: dict[str, list[tuple[Flow, Standstill]]] = {}
         self._doubtful = False
+        self._disturbed = False
         self._before = start_order(
             topology,
             fronted={name for name, each in self._nodes.items() if each.running.front is not None},
@@ -207,11 +215,14 @@ class Mesh:
         ):
             return False
         try:
+            if self._disturbed:
+                await self._wake(self.topology.links)
             await _all(
                 collector.restore(checkpoint)
                 for collector, checkpoint in self._checkpoints.values()
             )
             await self._until_up(self.topology.links)
+            self._disturbed = False
         except (TargetFailed, RestoreRefused):
             return False
         return True
@@ -227,6 +238,7 @@ class Mesh:
         when the block is left. Raises `InvalidInput` for what cannot be broken, and `TargetFailed`
         when a node is not healthy again.
         """
+        self._disturbed = True
         return broken(self, fault if fault is not None else fault_from(**written))
 
     async def kill(self, name: str) -> None:
@@ -312,8 +324,28 @@ class Mesh:
         links = [
             link for link in self.topology.links if link.source in names or link.target in names
         ]
-        with contextlib.suppress(TargetFailed):
-            await self._until_up(links, limit=_SETTLING_LIMIT)
+        async for _ in pauses(_SETTLING_LIMIT):
+            # What is seen as open may turn out to be lost only when something is sent.
+            await self._wake(links)
+            with contextlib.suppress(TargetFailed):
+                await self._until_up(links, limit=_GLANCE)
+                return
+
+    async def _wake(self, links: Iterable[Link]) -> None:
+        pairs = [(link.source, link.target) for link in links]
+        pairs += [(target, source) for source, target in pairs]
+        await _all(
+            until_awake(
+                self._nodes[name].running,
+                self._nodes[name].client,
+                self._nodes[peer].running,
+                limit=_SETTLING_LIMIT,
+            )
+            for name, peer in pairs
+            if self._nodes[name].collector is not None
+            and self._is_reliable(name)
+            and self._is_reliable(peer)
+        )
 
     @property
     def doors(self) -> Doors:
@@ -337,7 +369,7 @@ class Mesh:
         """Marks the mesh as one that cannot be reset: a fault could not be healed."""
         self._doubtful = True
 
-    async def until_lost(self, place: Place) -> None:
+    async def until_lost(self, place: Place, *, limit: timedelta | None = None) -> None:
         """Returns when nodes in this process know that their connections are gone: to a node, or
         over a link, both ways. After a moment also where they do not.
         """
@@ -348,7 +380,7 @@ class Mesh:
         else:
             pairs = [place, place[::-1]]
         await _all(
-            until_lost(self[node].running, self[peer].running, limit=_NOTICE_LIMIT)
+            until_lost(self[node].running, self[peer].running, limit=limit or _NOTICE_LIMIT)
             for node, peer in pairs
         )
 
@@ -422,7 +454,7 @@ class Mesh:
             if target.collector is not None:
                 peers[target.name].append(source.running)
             elif target.running.dials:
-                asked.append(self._until_dispatching_back(target, source))
+                asked.append(self._until_dispatching_back(target, source, limit=limit))
         await _all(
             [
                 *asked,
@@ -456,8 +488,12 @@ class Mesh:
             log_tail=source.log_tail(),
         )
 
-    async def _until_dispatching_back(self, target: MeshNode, source: MeshNode) -> None:
-        await until_it_dispatches(target.node, target.client, source.node, limit=_REVERSE_LIMIT)
+    async def _until_dispatching_back(
+        self, target: MeshNode, source: MeshNode, *, limit: timedelta
+    ) -> None:
+        await until_it_dispatches(
+            target.node, target.client, source.node, limit=min(_REVERSE_LIMIT, limit)
+        )
 
     def _checkpoint(self) -> None:
         self._checkpoints = {

@@ -39,8 +39,9 @@ class Play(grpc.aio.ServerInterceptor):
         self._answered: Counter[str] = Counter()
         self._connected = asyncio.Event()
         self.calls: list[Mapping[str, object]] = []
-        """Every call that came in: `rpc`, `request`, `metadata` and `deadline`, the seconds that
-        were left. Health checks and the peer's own calls are not among them."""
+        """Every call that came in: `rpc`, `request`, `metadata`, `deadline`, the seconds that
+        were left, and `cancelled`, whether the caller gave up. Health checks and the peer's own
+        calls are not among them."""
         for rpc, odd in part.answers.items():
             for fields in (odd.response or {}, odd.patch):
                 _fill(_answer_to(rpc), fields, what=f"the answer of peer '{name}' to {rpc}")
@@ -73,8 +74,12 @@ class Play(grpc.aio.ServerInterceptor):
         async def answer(request: Message, context: Context) -> object:
             if _is_link_probe(request):
                 return await _awaited(honest(request, context))
-            self._record(f"{service}/{rpc}", request, context)
-            return await self._answer(rpc, request, context, honest)
+            call = self._record(f"{service}/{rpc}", request, context)
+            try:
+                return await self._answer(rpc, request, context, honest)
+            except asyncio.CancelledError:
+                call["cancelled"] = True
+                raise
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
@@ -82,22 +87,22 @@ class Play(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    def _record(self, rpc: str, request: Message, context: Context) -> None:
+    def _record(self, rpc: str, request: Message, context: Context) -> dict[str, object]:
         if rpc.endswith("/Connect"):
             self._connected.set()
-        if len(self.calls) >= _MOST_RECORDED:
-            return
         metadata: dict[str, list[object]] = {}
         for key, value in cast(Any, context.invocation_metadata() or ()):
             metadata.setdefault(key, []).append(value)
-        self.calls.append(
-            {
-                "rpc": rpc,
-                "request": from_message(request),
-                "metadata": metadata,
-                "deadline": context.time_remaining(),
-            }
-        )
+        call: dict[str, object] = {
+            "rpc": rpc,
+            "request": from_message(request),
+            "metadata": metadata,
+            "deadline": context.time_remaining(),
+            "cancelled": False,
+        }
+        if len(self.calls) < _MOST_RECORDED:
+            self.calls.append(call)
+        return call
 
     async def _answer(
         self, rpc: str, request: Message, context: Context, honest: Callable[..., Any]

@@ -22,7 +22,7 @@ from collector_harness.scenario.matching_syntax import (
 from collector_harness.scenario.model import AGGREGATE, ANSWERS, actions_in
 from collector_harness.scenario.sight import Known, Sight, text_faults
 from collector_harness.scenario.values import ROOTS, parse_path
-from collector_harness.topology.values import Topology
+from collector_harness.topology.values import REFERENCE, Topology
 
 __all__ = ["check_document"]
 
@@ -259,11 +259,35 @@ class _Checker:
                 self._check_link(value, here)
             else:
                 self._check_node(value, here)
+        if self._value.get("isolation") == "shared":
+            hint = "leave isolation out, or write isolation: fresh"
+            self._add(place, "a fault would hurt the cases that share the mesh", hint)
+        self._check_rpc_fault(_mapping(fault.get("grpc")), (*place, "grpc"))
+
+    def _check_rpc_fault(self, fault: Values, place: Location) -> None:
+        for node in self._topology.nodes if self._topology is not None else ():
+            collector = node.collector
+            if node.name == fault.get("node") and collector not in (None, REFERENCE):
+                self._add(
+                    (*place, "node"),
+                    f"a gRPC fault needs a reference node in process, and '{node.name}' is "
+                    f"'{collector}'",
+                    "leave out its `collector`, or use a fault of a link",
+                )
 
     def _check_link(self, link: object, place: Location) -> None:
-        if isinstance(link, str) and "${" not in link:
-            for end in link.split("->"):
-                self._check_node(end.strip(), place)
+        if not isinstance(link, str) or "${" in link or self._topology is None:
+            return
+        ends = [end.strip() for end in link.split("->")]
+        known = [node.name for node in self._topology.nodes]
+        if not set(ends) <= set(known):
+            for end in ends:
+                self._check_node(end, place)
+        elif len(ends) == 2:
+            links = self._topology.links
+            if not any({each.source, each.target} == set(ends) for each in links):
+                hint = did_you_mean(link, map(str, links), what="the links are")
+                self._add(place, f"there is no link '{link}'", hint)
 
     def _check_use(self, step: Values, place: Location, sight: Sight) -> None:
         name = step["use"]

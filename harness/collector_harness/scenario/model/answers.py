@@ -45,8 +45,8 @@ OBSERVATION: Final[Mapping[str, str]] = {
     "executions": 'Handler executions, by "namespace/Service/Method".',
     "connections": "Its connections: collector_id, address, shared_namespaces, established.",
     "logs": "The lines that it logged.",
-    "calls": "Of a peer, every call that reached it: rpc, request, metadata, and deadline, the "
-    "seconds that were left.",
+    "calls": "Of a peer, every call that reached it: rpc, request, metadata, deadline, the seconds "
+    "that were left, and cancelled, whether the caller gave up.",
     "metrics": "Its metrics, by name.",
 }
 ROUTES: Final[Mapping[str, str]] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from collector_harness.documents.validation import Short, StrictModel
+from collector_harness.faults.values import FAILURES
 from collector_harness.scenario.model.terms import Count, Duration, Text
 
 __all__ = ["Fault", "GrpcFault", "LinkFault", "Restart"]
@@ -55,6 +57,61 @@ class GrpcFault(StrictModel):
         default=None, description="After how many messages its stream breaks."
     )
 
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not self.model_fields_set & {"status", "delay", "drop_after"}:
+            raise ValueError("this RPC does not fail\nadd status, delay or drop_after")
+        if "${" not in self.rpc and not all(self.rpc.removeprefix("/").partition("/")):
+            raise ValueError(
+                f"'{self.rpc}' is not an RPC\nwrite package.Service/Method, or package.Service/*"
+            )
+        if self.status is not None and "${" not in self.status and self.status not in FAILURES:
+            raise ValueError(
+                f"'{self.status}' is no failure of gRPC\nthere are: {', '.join(FAILURES)}"
+            )
+        return self
+
+
+_NEEDED: Mapping[str, str] = {
+    "latency": "delay",
+    "bandwidth": "bytes_per_second",
+    "connection_limit": "connections",
+}
+_ALLOWED: Mapping[str, frozenset[str]] = {
+    "latency": frozenset({"delay", "jitter"}),
+    "bandwidth": frozenset({"bytes_per_second"}),
+    "corrupt": frozenset({"probability"}),
+    "connection_limit": frozenset({"connections"}),
+}
+
+
+def _check_place(kind: str, written: LinkFault) -> None:
+    if (written.link is None) == (written.node is None):
+        raise ValueError(f"{kind} is about a link or a node\nwrite one of link and node")
+    if written.link is not None and "->" not in written.link and "${" not in written.link:
+        raise ValueError(f"'{written.link}' is not a link\nwrite for example: hub -> a")
+    needed = _NEEDED.get(kind)
+    if needed is not None and getattr(written, needed) is None:
+        raise ValueError(f"{kind} needs {needed}\nwrite for example {_EXAMPLES[kind]}")
+    allowed = _ALLOWED.get(kind, frozenset()) | {"link", "node", "direction"}
+    for name in sorted(written.model_fields_set - allowed):
+        raise ValueError(f"{name} does not go with {kind}\ntake it away")
+
+
+_EXAMPLES: Mapping[str, str] = {
+    "latency": "{link: hub -> a, delay: 100ms}",
+    "bandwidth": "{link: hub -> a, bytes_per_second: 10000}",
+    "connection_limit": "{node: a, connections: 2}",
+}
+
+
+def _check_groups(groups: tuple[tuple[str, ...], ...]) -> None:
+    if len(groups) < 2 or not all(groups):
+        raise ValueError("a partition has two groups or more\nwrite for example [[hub], [a, b]]")
+    names = [name for group in groups for name in group if "${" not in name]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"node '{name}' is in two groups of a partition\nleave it in one of them")
+
 
 def _node(value: object) -> object:
     return {"node": value} if isinstance(value, str) else value
@@ -99,4 +156,11 @@ class Fault(StrictModel):
             raise ValueError(
                 "a fault is exactly one thing\nput further faults around it, a step each"
             )
+        (kind,) = self.model_fields_set
+        written = getattr(self, kind)
+        if isinstance(written, LinkFault):
+            _check_place(kind, written)
+        groups = self.partition
+        if groups is not None:
+            _check_groups(groups)
         return self

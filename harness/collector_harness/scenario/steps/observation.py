@@ -49,7 +49,7 @@ def observed(node: MeshNode) -> dict[str, object]:
             for each in collector.connections()
         ],
         "logs": node.logs().splitlines(),
-        **({} if node.calls is None else {"calls": list(node.calls)}),
+        **({} if node.calls is None else {"calls": [dict(call) for call in node.calls]}),
     }
 
 

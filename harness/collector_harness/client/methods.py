@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reflection import Reflection
+from collector_harness.client.reply import Metadata
 from collector_harness.errors import InvalidInput, Problem
 
 __all__ = ["Methods", "method_path", "request_message"]
@@ -20,8 +21,10 @@ __all__ = ["Methods", "method_path", "request_message"]
 class Methods:
     """The methods that can be called on one node."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, node: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, node: str, metadata: Metadata = ()) -> None:
+        """`metadata` goes with what is asked by reflection."""
         self._channel = channel
+        self._metadata = metadata
         self._node = node
         self._reflection: Reflection | None = None
         """Made when first needed: most nodes are never asked what they offer."""
@@ -39,7 +42,7 @@ class Methods:
         methods = known_types().methods(service)
         if methods is None:
             if self._reflection is None:
-                self._reflection = Reflection(self._channel)
+                self._reflection = Reflection(self._channel, metadata=self._metadata)
             if await self._reflection.find(service):
                 methods = self._reflection.types.methods(service)
         if methods is None:

@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
+from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.encoding import to_any
 from collector_harness.client.methods import Methods, method_path, request_message
@@ -44,16 +45,29 @@ class NodeClient:
     `timeout` is in seconds everywhere, None for no deadline. `metadata` is a mapping or pairs.
     """
 
-    def __init__(self, address: str, *, node: str = "") -> None:
+    def __init__(
+        self, address: str, *, node: str = "", credentials: ClientCredentials = PLAINTEXT
+    ) -> None:
         self.address = address
+        self._credentials = credentials
         self.node = node or address
         """The name that replies carry."""
-        self._transport = Transport(address)
-        self._methods = Methods(self._transport.channel, node=self.node)
+        self._transport = Transport(address, credentials)
+        self._methods = Methods(
+            self._transport.channel,
+            node=self.node,
+            metadata=self._transport.with_token(()),
+        )
 
     async def close(self) -> None:
         """Closes the channel; calls in flight are answered CANCELLED."""
         await self._transport.close()
+
+    async def why_unreachable(self, *, seconds: float = 1.0) -> str | None:
+        """Returns why the node and this client do not understand each other, where it is that one
+        of them speaks TLS and the other does not, or that a certificate is not trusted.
+        """
+        return await self._credentials.why_unreachable(self.address, seconds=seconds)
 
     async def __aenter__(self) -> Self:
         return self

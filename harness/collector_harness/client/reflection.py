@@ -24,6 +24,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import (  # type: ignore[import-unty
 )
 
 from collector_harness.client.pools import TypePool, known_types
+from collector_harness.client.reply import Metadata
 
 __all__ = ["Reflection"]
 
@@ -38,8 +39,9 @@ _TIMEOUT = 10.0
 class Reflection:
     """The services of one node, read when they are first asked for."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, metadata: Metadata = ()) -> None:
         self._channel = channel
+        self._metadata = metadata
         self._path: str | None = None
         self._lock = asyncio.Lock()
         self.types = TypePool()
@@ -94,7 +96,7 @@ class Reflection:
             method = self._channel.stream_stream(
                 path, request_serializer=ServerReflectionRequest.SerializeToString
             )
-            call = method(_only(request), timeout=_TIMEOUT)
+            call = method(_only(request), timeout=_TIMEOUT, metadata=self._metadata)
             try:
                 async for body in call:
                     self._path = path

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import grpc.aio
 
+from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.reply import Metadata, Received
 from collector_harness.errors import InvalidInput, Problem
 
@@ -23,6 +25,7 @@ RECEIVE_LIMIT = 64 * 1024 * 1024
 """Bytes of the largest message that the harness takes."""
 
 _MOST_STREAMED = 10_000
+_UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _OPTIONS: list[tuple[str, int]] = [
     # Without it, channels of one process to one address silently share a connection.
@@ -43,8 +46,17 @@ MetadataInput = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 class Transport:
     """One channel to one address. Made and used on one loop."""
 
-    def __init__(self, address: str) -> None:
-        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+    def __init__(self, address: str, credentials: ClientCredentials = PLAINTEXT) -> None:
+        self._address = address
+        self._credentials = credentials
+        shown = credentials.channel_credentials()
+        self.channel = (
+            grpc.aio.insecure_channel(address, options=_OPTIONS)
+            if shown is None
+            else grpc.aio.secure_channel(address, shown, options=_OPTIONS)
+        )
+        self._answered = False
+        """Whether anything ever came back: then both sides understand each other."""
         self._unary: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
 
     async def unary(
@@ -55,10 +67,11 @@ class Transport:
         if method is None:
             method = self._unary[path] = self.channel.unary_unary(path)
         begin = time.perf_counter()
-        call = method(request, timeout=timeout, metadata=metadata)
+        call = method(request, timeout=timeout, metadata=self.with_token(metadata))
         try:
             body: bytes = await call
             seconds = time.perf_counter() - begin
+            self._answered = True
             return Received(
                 code=0,
                 message="",
@@ -68,7 +81,25 @@ class Transport:
                 seconds=seconds,
             )
         except grpc.aio.AioRpcError as error:
-            return _failure(error, begin)
+            return await self._explained(_failure(error, begin))
+
+    async def _explained(self, failure: Received) -> Received:
+        """Adds that one side speaks TLS and the other does not, where that is why."""
+        if failure.code != _UNAVAILABLE:
+            self._answered = True
+        if self._answered:
+            return failure
+        reason = await self._credentials.why_unreachable(self._address, seconds=0.5)
+        if reason is None:
+            return failure
+        return replace(failure, message=f"{reason} ({failure.message})")
+
+    def with_token(self, metadata: Metadata) -> Metadata:
+        """Returns the metadata with the client's token, unless it holds another."""
+        token = self._credentials.token
+        if token is None or any(key == "authorization" for key, _ in metadata):
+            return metadata
+        return (*metadata, ("authorization", f"Bearer {token}"))
 
     async def server_stream(
         self, path: str, request: bytes, *, timeout: float | None, metadata: Metadata
@@ -78,7 +109,7 @@ class Transport:
         """
         begin = time.perf_counter()
         method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self.channel.unary_stream(path)
-        call = method(request, timeout=timeout, metadata=metadata)
+        call = method(request, timeout=timeout, metadata=self.with_token(metadata))
         messages: list[bytes] = []
         size = 0
         try:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from collector_harness.errors import TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.topology.values import Node
+from collector_reference.security.values import OwnTokenSettings, TlsSettings, TokenSettings
 
 if TYPE_CHECKING:
     from collector_reference import Collector
 
-__all__ = ["DEFAULT_GRACE", "DEFAULT_READY_LIMIT", "Launch", "RunningNode"]
+__all__ = ["DEFAULT_GRACE", "DEFAULT_READY_LIMIT", "Launch", "NodeSecurity", "RunningNode"]
 
 DEFAULT_READY_LIMIT = timedelta(seconds=10)
 """How long a node may take until it is ready."""
 
 DEFAULT_GRACE = timedelta(seconds=3)
 """How long a process may take to end after SIGTERM, before SIGKILL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeSecurity:
+    """What a node shows and trusts; nothing of it for plaintext without tokens."""
+
+    tls: TlsSettings | None = None
+    tokens: TokenSettings | None = None
+    own_token: OwnTokenSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +42,8 @@ class Launch:
     """Addresses that it connects to by itself, tried again until they answer."""
     registry_address: str | None = None
     """The registry that its dispatcher asks; None for its own."""
+    security: NodeSecurity = field(default_factory=NodeSecurity)
+    """What it shows and trusts."""
 
 
 class RunningNode(Protocol):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from collector_harness.errors import InvalidInput, Problem
-from collector_harness.launchers.base import Launch
+from collector_harness.launchers.base import Launch, NodeSecurity
 
 __all__ = ["RUN_MARKER", "environment_for", "ready_address"]
 
@@ -43,6 +43,7 @@ def environment_for(
         environment["COLLECTOR_CONNECT"] = ",".join(launch.connect)
     if launch.registry_address is not None:
         environment["COLLECTOR_REGISTRY_ADDRESS"] = launch.registry_address
+    environment |= _security(launch.security)
     environment |= dict(node.environment)
     environment[RUN_MARKER] = marker
     for name, value in environment.items():
@@ -77,6 +78,24 @@ def ready_address(line: bytes) -> tuple[str, int] | None:
     if not local:
         raise ValueError(f"'{text}' is not an address of this machine's loopback")
     return host, int(port)
+
+
+def _security(security: NodeSecurity) -> dict[str, str]:
+    environment: dict[str, str] = {}
+    if (tls := security.tls) is not None:
+        environment |= {"COLLECTOR_TLS_CERT": str(tls.cert), "COLLECTOR_TLS_KEY": str(tls.key)}
+        if tls.ca is not None:
+            environment["COLLECTOR_TLS_CA"] = str(tls.ca)
+        if tls.client_auth:
+            environment["COLLECTOR_TLS_CLIENT_AUTH"] = "require"
+    if (tokens := security.tokens) is not None:
+        environment["COLLECTOR_TOKEN_KEYS"] = ",".join(map(str, tokens.keys))
+        environment["COLLECTOR_TOKEN_AUDIENCE"] = ",".join(tokens.audience)
+        if tokens.issuer is not None:
+            environment["COLLECTOR_TOKEN_ISSUER"] = tokens.issuer
+    if (own := security.own_token) is not None and own.file is not None:
+        environment["COLLECTOR_TOKEN_FILE"] = str(own.file)
+    return environment
 
 
 def _listed(names: tuple[str, ...], *, of: str) -> str:

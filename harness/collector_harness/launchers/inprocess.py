@@ -20,7 +20,7 @@ from collector_harness.launchers.implementations import load_attribute
 from collector_harness.launchers.logs import LogBuffer, sanitised
 from collector_harness.targets import PythonTarget
 from collector_reference import Collector, CollectorSettings
-from collector_reference.errors import BindError, CollectorError
+from collector_reference.errors import BindError, CollectorError, SettingsError
 
 __all__ = ["InProcessNode"]
 
@@ -188,12 +188,20 @@ class InProcessNode:
             connect=launch.connect,
             probe=node.probe,
             validation=node.validation,
+            tls=launch.security.tls,
+            tokens=launch.security.tokens,
+            own_token=launch.security.own_token,
             registry_address=launch.registry_address,
         )
 
     async def _made(self, settings: CollectorSettings) -> Collector:
         if self._target is None:
-            return Collector(settings, interceptors=self._interceptors)
+            try:
+                return Collector(settings, interceptors=self._interceptors)
+            except SettingsError as error:
+                raise InvalidInput(
+                    Problem(message=f"node '{self._name}' cannot be started: {error.problem}")
+                ) from error
         what = f"the target of node '{self._name}'"
         factory = load_attribute(f"{self._target.module}:{self._target.factory}", what=what)
         if not callable(factory):

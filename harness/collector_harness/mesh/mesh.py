@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import random
 import time
@@ -31,6 +32,7 @@ from collector_harness.faults.values import Fault, Place
 from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch, RunningNode
 from collector_harness.launchers.choice import launcher_of, target_of
 from collector_harness.mesh.breaking import broken, fault_from
+from collector_harness.mesh.credentials import MeshCredentials
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
 from collector_harness.mesh.doors import Doors
 from collector_harness.mesh.links import (
@@ -92,6 +94,7 @@ class Mesh:
         rng = random.Random(seed)
         diallers = plan.diallers(topology)
         self._rpc_faults = {name: RpcFaults() for name in plan.rpcs}
+        self._credentials = MeshCredentials()
         self._nodes = {
             node.name: MeshNode(
                 node,
@@ -106,6 +109,7 @@ class Mesh:
                     if node.name in self._rpc_faults
                     else (),
                 ),
+                credentials=functools.partial(self._credentials.client_of, node),
             )
             for node in topology.nodes
         }
@@ -417,6 +421,7 @@ class Mesh:
                 registry_address=None
                 if registry in (None, node.name)
                 else self._nodes[registry].address,
+                security=self._credentials.of(node.node),
             )
         )
         node.open_client()
@@ -519,6 +524,7 @@ class Mesh:
             *(each.close_client() for each in self),
             return_exceptions=True,
         )
+        self._credentials.close()
         for error in ended:
             if isinstance(error, BaseException):
                 raise error

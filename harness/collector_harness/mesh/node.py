@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from collector_harness.client import NodeClient
+from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.errors import InternalFault, TargetFailed
 from collector_harness.launchers.base import RunningNode
 from collector_harness.peers.node import PeerNode
@@ -17,7 +18,15 @@ __all__ = ["MeshNode"]
 class MeshNode:
     """One node of a running mesh."""
 
-    def __init__(self, node: Node, running: RunningNode) -> None:
+    def __init__(
+        self,
+        node: Node,
+        running: RunningNode,
+        *,
+        credentials: Callable[[], ClientCredentials] = lambda: PLAINTEXT,
+    ) -> None:
+        """`credentials` is how it is called, asked for once it runs."""
+        self._credentials = credentials
         self.node = node
         """What it is in the topology."""
         self.running = running
@@ -80,7 +89,7 @@ class MeshNode:
         if self._client is None:
             front = self.running.front
             address = self.running.address if front is None else front.private_address
-            self._client = NodeClient(address, node=self.name)
+            self._client = NodeClient(address, node=self.name, credentials=self._credentials())
         return self._client
 
     async def close_client(self) -> None:

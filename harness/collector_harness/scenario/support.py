@@ -70,7 +70,7 @@ _LATER_ANSWERS: Mapping[str, frozenset[str]] = {
 }
 _LATER_OF_CALLS: frozenset[str] = frozenset()
 _LATER_OF_PARALLEL = frozenset({"delivery"})
-_LATER_OF_NODES = ("address", "tls", "token", "store", "protos", "logs")
+_LATER_OF_NODES = ("address", "store", "protos", "logs")
 _LATER = "is part of the language, but not yet executable in this version"
 
 
@@ -118,6 +118,10 @@ def _of_topology(topology: object) -> Iterator[Found]:
             for key in _LATER_OF_NODES:
                 if key in node:
                     yield (*place, key), key
+            token = node.get("token")
+            if isinstance(token, str) and "${" in token:
+                # It would be sent as it stands.
+                yield (*place, "token"), token
 
 
 def _of_steps(steps: object, place: tuple[str | int, ...]) -> Iterator[Found]:

@@ -27,7 +27,7 @@ from pydantic import (
 from collector_harness.documents import Document, Short, StrictModel, load, load_file, validate
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.topology import shapes
-from collector_harness.topology.values import Link, Node, Served, Topology
+from collector_harness.topology.values import Link, Node, NodeTls, Served, Topology
 
 __all__ = [
     "Environment",
@@ -95,8 +95,21 @@ Environment = dict[
 """Environment variables; numbers become text."""
 
 
+def _tls(value: object) -> object:
+    if value is True:
+        return {"generate": True}
+    if value == "mutual":
+        return {"generate": True, "client_auth": True}
+    if isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - pydantic collects it
+            f"'{value}' is not how a node speaks TLS\n"
+            "write true, mutual, or the files {cert: ..., key: ..., ca: ...}"
+        )
+    return None if value is False else value
+
+
 class TlsSpec(StrictModel):
-    """The certificates of a node."""
+    """The certificates of a node: files, or made for the run."""
 
     cert: str | None = Field(default=None, description="The file of its certificate.")
     key: str | None = Field(default=None, description="The file of its private key.")
@@ -105,6 +118,22 @@ class TlsSpec(StrictModel):
     generate: StrictBool = Field(
         default=False, description="Whether the harness makes certificates for the run."
     )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        files = {name for name in ("cert", "key", "ca") if getattr(self, name) is not None}
+        if self.generate and files:
+            raise ValueError(
+                "certificates are either given or generated\nleave out `generate`, or the files"
+            )
+        if not self.generate and not {"cert", "key"} <= files:
+            raise ValueError(
+                "a certificate needs `cert` and `key`\n"
+                "or let the harness make one: tls: true, or tls: mutual"
+            )
+        if self.client_auth and not self.generate and "ca" not in files:
+            raise ValueError("`client_auth` needs a `ca`, which clients are trusted by")
+        return self
 
 
 class NodeSpec(StrictModel):
@@ -137,8 +166,17 @@ class NodeSpec(StrictModel):
     address: str | None = Field(
         default=None, description="Where it already runs: a node that the harness does not start."
     )
-    tls: TlsSpec | None = Field(default=None, description="Its certificates.")
-    token: str | None = Field(default=None, description="The bearer token that calls to it carry.")
+    tls: Annotated[
+        TlsSpec | None, BeforeValidator(_tls), Short({"enum": [True, False, "mutual"]})
+    ] = Field(
+        default=None,
+        description="Its certificates; true or mutual for ones that are made for the run.",
+    )
+    token: str | StrictBool | None = Field(
+        default=None,
+        description="The bearer token that calls to it carry; true for tokens that are made for "
+        "the run and that it demands.",
+    )
     store: str | None = Field(default=None, description="Where it keeps registrations.")
     protos: Names | None = Field(
         default=None, description="Descriptor sets or .proto files of what it serves."
@@ -288,7 +326,25 @@ def _with_files(
                 )
                 if found != written and not Path(found.rpartition(":")[0]).is_file()
             )
-        return node.model_copy(update={"serves": serves}) if node.serves else node
+        changed: dict[str, object] = {"serves": serves} if node.serves else {}
+        if node.tls is not None:
+            files = {}
+            for key in ("cert", "key", "ca"):
+                written = getattr(node.tls, key)
+                if written is None:
+                    continue
+                files[key] = str((document.folder or Path.cwd()) / written)
+                if not Path(files[key]).is_file():
+                    problems.append(
+                        Problem(
+                            message=f"there is no file '{written}' with a certificate or key",
+                            position=document.position((*location, *place, "tls", key)),
+                            hint=f"looked for {files[key]}",
+                        )
+                    )
+            changed["tls"] = node.tls.model_copy(update=files)
+        # What was not written stays unwritten: defaults fill it in.
+        return node.model_copy(update=changed) if changed else node
 
     def _whole_path(implementation: str) -> str:
         match = _IMPLEMENTATION.fullmatch(implementation)
@@ -340,7 +396,20 @@ def _node(name: str, own: NodeSpec, defaults: NodeSpec, shaped: Node | None) -> 
         validation=validation is not False,
         registry=own.registry or defaults.registry,
         environment=tuple(sorted({**defaults.environment, **own.environment}.items())),
+        tls=_node_tls((own if "tls" in own.model_fields_set else defaults).tls),
+        token=(own if "token" in own.model_fields_set else defaults).token or None,
     )
+
+
+def _node_tls(spec: TlsSpec | None) -> NodeTls | None:
+    if spec is None:
+        return None
+    files = {
+        name: Path(written)
+        for name in ("cert", "key", "ca")
+        if (written := getattr(spec, name)) is not None
+    }
+    return NodeTls(**files, client_auth=spec.client_auth)
 
 
 def _shaped(spec: TopologySpec) -> Topology | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.peers.values import PlayedPeer
 
-__all__ = ["REFERENCE", "Link", "Node", "Served", "Topology"]
+__all__ = ["REFERENCE", "Link", "Node", "NodeTls", "Served", "Topology"]
 
 REFERENCE = "reference"
 """The value of `Node.collector` for a node that is always the reference collector."""
@@ -27,6 +29,24 @@ class Served:
     implementation: object
     """`module:attribute`, `/path/file.py:attribute`, or the object itself: a class (made anew
     for each start of the node) or an instance whose public methods are the service's methods."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeTls:
+    """The certificate of a node: files, or made by the harness for the run."""
+
+    cert: Path | None = None
+    """In PEM; None where the harness makes it, which then makes the key and the CA too."""
+    key: Path | None = None
+    ca: Path | None = None
+    """What the node trusts others by, and the harness the node; None for what the machine does."""
+    client_auth: bool = False
+    """Whether who calls must show a certificate (mTLS)."""
+
+    @property
+    def generated(self) -> bool:
+        """Whether the harness makes it."""
+        return self.cert is None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +70,11 @@ class Node:
     """The node whose registry its dispatcher asks; None for its own, over the loopback."""
     environment: tuple[tuple[str, str], ...] = ()
     """Further environment variables, for a node that is a process."""
+    tls: NodeTls | None = None
+    """Its certificate; None for plaintext."""
+    token: str | Literal[True] | None = None
+    """The bearer token that the harness's calls to it carry; True where the harness makes tokens
+    for the run, which the node then demands, and gives each node one of its own."""
     peer: PlayedPeer | None = None
     """How the harness plays it; None for a collector that is none of the harness's own."""
 
@@ -128,6 +153,16 @@ def _link_problems(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> list[Pro
         Problem(message=f"link '{link}' is given {count} times", hint="leave one of them")
         for link, count in Counter(links).items()
         if count > 1
+    ]
+    speaks_tls = {node.name: node.tls is not None for node in nodes}
+    problems += [
+        Problem(
+            message=f"link '{link}' joins a node with TLS and one without",
+            hint="give both `tls`, or neither: a collector dials as it listens",
+        )
+        for link in links
+        if speaks_tls.get(link.source) != speaks_tls.get(link.target)
+        and {link.source, link.target} <= names
     ]
     problems += [
         Problem(message=f"link '{link}' joins a node to itself")

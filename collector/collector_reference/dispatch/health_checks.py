@@ -25,8 +25,8 @@ _CHECK = "/grpc.health.v1.Health/Check"
 _WIDTH = 64
 """The most questions at a time."""
 
-# These say nothing about the peer: its connection broke meanwhile, and that is seen elsewhere.
-_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+# Silence, and what a collector says that is about to stop.
+_DOES_NOT_SERVE = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
 
 
 class HealthChecks:
@@ -71,9 +71,10 @@ class HealthChecks:
         try:
             answer = await ask(health_pb2.HealthCheckRequest(), timeout=self._limit)
         except grpc.aio.AioRpcError as error:
-            if error.code() in _LOST:
+            if not peer.is_ready():
+                # The connection broke meanwhile: that is seen elsewhere, and says no more.
                 return
-            serving = error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+            serving = error.code() not in _DOES_NOT_SERVE
         else:
             serving = answer.status == health_pb2.HealthCheckResponse.SERVING
         if serving is not peer.serving:

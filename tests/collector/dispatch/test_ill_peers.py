@@ -247,7 +247,7 @@ async def test_a_peers_failure_is_told_within_the_callers_deadline(field, target
     _, caller = await hub(field, east, hop=timedelta(seconds=1))
     minute = Any()
     minute.Pack(Duration(seconds=60))
-    reply = await caller.dispatch("users", PROBE, "Sleep", minute, target=target, timeout=4)
+    reply = await caller.dispatch("users", PROBE, "Sleep", minute, target=target, timeout=2.5)
     assert reply.status.code == 504
     assert reply.handled_by_collector_id == "east"
 

@@ -13,6 +13,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from collector_harness.commands.options import debug_option
+from collector_harness.commands.routing_flags import ROUTING_FLAGS
+from collector_harness.commands.security_flags import SECURITY_FLAGS
 
 __all__ = ["FLAGS", "command", "environment_with"]
 
@@ -69,16 +71,10 @@ FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
     "COLLECTOR_VALIDATOR": (
         "--validator",
         "NAME",
-        "How the registry is asked: validate, the default, or register-probe, which registers "
-        "what it asks about in vain.",
+        "How the registry is asked: validate, or register-probe, which leaves records behind.",
     ),
-    "COLLECTOR_TLS_CERT": (
-        "--tls-cert",
-        "FILE",
-        "Its certificate. Refused so far: it does not speak TLS.",
-    ),
-    "COLLECTOR_TLS_KEY": ("--tls-key", "FILE", "The key of its certificate. Refused so far."),
-    "COLLECTOR_TLS_CA": ("--tls-ca", "FILE", "What its peers are trusted by. Refused so far."),
+    **SECURITY_FLAGS,
+    **ROUTING_FLAGS,
 }
 """Flag, placeholder and help by the variable that the flag stands for."""
 

@@ -16,7 +16,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
-	protos protos-check bench torture requirements wheel clean
+	protos protos-check executions bench torture requirements wheel clean
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
@@ -47,6 +47,9 @@ protos: setup-protos ## generate the contract's code from protos/
 
 protos-check: setup-protos ## compare the contract's code with protos/
 	@.venv-protos/bin/python scripts/generate_protos.py --check
+
+executions: setup ## dispatch thousands of times while everything breaks; CALLS=100000 widens
+	@EXECUTIONS=$(or $(CALLS),10000) $(BIN)/python -m pytest -q -rP tests/collector/dispatch/test_executions.py
 
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)

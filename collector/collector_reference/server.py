@@ -55,6 +55,7 @@ from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
 from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 
 if TYPE_CHECKING:
+    from collector_reference.membership.meeting import Meeting
     from collector_reference.security.gate import Gate
 
 __all__ = ["Collector", "Statistics"]
@@ -148,6 +149,7 @@ class Collector:
         self._watching: asyncio.Task[None] | None = None
         self._answering = self._writable = True
         self._telling: set[asyncio.Task[None]] = set()
+        self._meeting: Meeting | None = None
         self._stopped = asyncio.Event()
 
     # What it is
@@ -245,6 +247,7 @@ class Collector:
             raise
         self._guard.counts.clear()
         self._connections.open((self._settings.advertise or self._address, self._address))
+        await self._join()
         if self._settings.validation:
             self._watching = asyncio.create_task(self._links[-1].watch(self._tell_health))
 
@@ -286,6 +289,8 @@ class Collector:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        if self._meeting is not None:
+            await self._meeting.leave()
         if self._server is not None:
             await self._server.stop(seconds)
         await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
@@ -481,6 +486,28 @@ class Collector:
                 why_unreachable, address, outgoing=self._outgoing, seconds=1.0
             ),
         )
+
+    async def _join(self) -> None:
+        """Becomes a member where that is asked for; raises `NotReady`."""
+        choice = self._settings.membership
+        if choice is None:
+            return
+        from collector_reference.membership.meeting import Meeting
+
+        self._meeting = Meeting(
+            choice,
+            own_id=self.collector_id,
+            limit=self._settings.ready_limit,
+            connect=self._connections.connect_to,
+            forget=self._connections.forget,
+        )
+        try:
+            await self._meeting.join(
+                self._settings.advertise or self._address, self._settings.namespaces
+            )
+        except BaseException:
+            await self.kill()
+            raise
 
     async def _tell_health(self, serving: bool) -> None:
         self._answering = serving

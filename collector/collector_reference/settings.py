@@ -17,7 +17,13 @@ from collector_reference.addresses import is_peer_address, parse_listen
 from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.dispatch.tuning import DEFAULT_ROUTING, RoutingSettings, routing_from
 from collector_reference.errors import SettingsError
-from collector_reference.registry.notation import MEMORY, RegistryChoice, parse_registry
+from collector_reference.registry.notation import (
+    MEMORY,
+    EtcdMembership,
+    RegistryChoice,
+    parse_membership,
+    parse_registry,
+)
 from collector_reference.security.values import (
     Exposure,
     OwnTokenSettings,
@@ -65,6 +71,8 @@ class CollectorSettings:
     """The registry that its dispatcher asks; None for its own, over the loopback."""
     registry: RegistryChoice = MEMORY
     """Where registrations are kept."""
+    membership: EtcdMembership | None = None
+    """Where collectors find each other; None where they do not."""
     validator: ValidatorKind = ValidatorKind.VALIDATE
     """How the registry is asked."""
     validation: bool = True
@@ -156,6 +164,7 @@ class CollectorSettings:
         given: dict[str, object] = {
             "dialect": _dialect(environment, "COLLECTOR_DIALECT"),
             "registry": _registry(environment, "COLLECTOR_REGISTRY"),
+            "membership": _membership(environment, "COLLECTOR_MEMBERSHIP"),
             "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
             **routing_from(environment),
             **security_from(environment),
@@ -213,6 +222,16 @@ def _dialect(environment: Mapping[str, str], variable: str) -> Dialect:
 def _registry(environment: Mapping[str, str], variable: str) -> RegistryChoice:
     try:
         return parse_registry(environment.get(variable) or "memory")
+    except ValueError as error:
+        raise SettingsError(variable, str(error)) from error
+
+
+def _membership(environment: Mapping[str, str], variable: str) -> EtcdMembership | None:
+    text = environment.get(variable)
+    if not text:
+        return None
+    try:
+        return parse_membership(text)
     except ValueError as error:
         raise SettingsError(variable, str(error)) from error
 

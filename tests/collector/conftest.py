@@ -5,8 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,6 +25,7 @@ from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 from google.protobuf.wrappers_pb2 import StringValue
 
 from collector_reference import Collector, CollectorSettings
+from collector_reference.registry.notation import EtcdPlace
 from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
 from collector_reference.wire.common_pb2 import ServiceTypeRef, Status
 from collector_reference.wire.dispatcher_pb2 import (
@@ -277,8 +286,6 @@ def status_of() -> Callable[[Any], tuple[int, str]]:
 @pytest.fixture
 def closed_port() -> Mapping[str, str]:
     """An address at which nobody listens, as `address`."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return {"address": f"127.0.0.1:{probe.getsockname()[1]}"}
@@ -288,3 +295,105 @@ def closed_port() -> Mapping[str, str]:
 def brief() -> timedelta:
     """A limit for what a test wants to see run out."""
     return timedelta(milliseconds=300)
+
+
+class EtcdCluster:
+    """Real etcd servers on ports of 127.0.0.1, each a process that can be killed and restarted."""
+
+    def __init__(self, members: int, folder: Path) -> None:
+        self._folder = folder
+        ports = iter(_free_ports(2 * members))
+        self._ports = [(next(ports), next(ports)) for _ in range(members)]
+        self.processes: list[subprocess.Popen[bytes] | None] = [None] * members
+        for number in range(members):
+            self.start(number)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return tuple(f"127.0.0.1:{client}" for client, _ in self._ports)
+
+    def place(self) -> EtcdPlace:
+        """A prefix of its own."""
+        return EtcdPlace(endpoints=self.endpoints, prefix=f"tests/{uuid.uuid4().hex}")
+
+    def start(self, number: int) -> None:
+        client, peer = (f"http://127.0.0.1:{port}" for port in self._ports[number])
+        everybody = ",".join(
+            f"m{other}=http://127.0.0.1:{port}" for other, (_, port) in enumerate(self._ports)
+        )
+        with (self._folder / f"m{number}.log").open("ab") as log:
+            self.processes[number] = subprocess.Popen(
+                [
+                    "etcd",
+                    *("--name", f"m{number}", "--data-dir", str(self._folder / f"m{number}")),
+                    *("--listen-client-urls", client, "--advertise-client-urls", client),
+                    *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+                    *("--initial-cluster", everybody, "--initial-cluster-state", "new"),
+                    *("--heartbeat-interval", "100", "--election-timeout", "1000"),
+                ],
+                stdout=log,
+                stderr=log,
+                env={
+                    name: text for name, text in os.environ.items() if not name.startswith("ETCD_")
+                },
+            )
+
+    def kill(self, number: int) -> None:
+        process = self.processes[number]
+        process.kill()
+        process.wait()
+        self.processes[number] = None
+
+    def pause(self, number: int) -> None:
+        self.processes[number].send_signal(signal.SIGSTOP)
+
+    def resume(self, number: int) -> None:
+        self.processes[number].send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        for number, process in enumerate(self.processes):
+            if process is not None:
+                self.kill(number)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def running_etcd(members: int) -> Iterator[EtcdCluster]:
+    """Lends a cluster; skips where this machine has no etcd."""
+    if shutil.which("etcd") is None:
+        pytest.skip("there is no etcd here: apt-get install etcd-server")
+    folder = Path(tempfile.mkdtemp(prefix="etcd-"))
+    cluster = EtcdCluster(members, folder)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def etcd() -> Iterator[EtcdCluster]:
+    """One server for every test of this worker that does not break it."""
+    with running_etcd(1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_etcd() -> Iterator[EtcdCluster]:
+    """One server for a test that breaks it."""
+    with running_etcd(1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def three_etcds() -> Iterator[EtcdCluster]:
+    """A cluster that can lose one."""
+    with running_etcd(3) as cluster:
+        yield cluster

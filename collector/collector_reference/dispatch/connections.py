@@ -315,6 +315,11 @@ class Connections:
         self._retire(self._table.remove(dead))
         return True
 
+    def forget(self, collector_id: str) -> None:
+        """Drops the peer of that id, which is gone for good, once it is idle."""
+        if self.by_id(collector_id) is not None:
+            self._retire(self._table.remove(("id", collector_id)))
+
     def _retire(self, peer: Peer) -> None:
         keeper = self._keepers.pop(peer, None)
         if keeper is not None and keeper is not asyncio.current_task():

@@ -35,10 +35,11 @@ class LeasedKeys:
         self._renewing = asyncio.create_task(self._renew())
 
     async def close(self) -> None:
-        """Gives the lease back, and the keys with it."""
+        """Gives the lease back, and the keys with it. May be called twice."""
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)
+            self._renewing = None
             await self._client.revoke(self._lease)
 
     async def create(self, key: bytes, value: bytes) -> tuple[bool, int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import subprocess
 import sys
 import types
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 
 import grpc
@@ -309,13 +311,19 @@ def environment(registry: object) -> dict[str, str]:
     }
 
 
-def launched(registry: EtcdRegistry) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def launched(registry: EtcdRegistry) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         [sys.executable, "-m", "collector_reference"],
         env=environment(registry),
         stdout=subprocess.PIPE,
         text=True,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def started(registry: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,172 @@
+"""Collectors that find each other in etcd."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+import grpc
+import pytest
+from aetcd import rpc
+
+from collector_reference import CollectorSettings, SettingsError
+from collector_reference.registry.notation import EtcdMembership
+
+PROBE = "conformance.Probe"
+
+
+def membership_in(etcd, seconds: int = 2) -> EtcdMembership:
+    return EtcdMembership(place=etcd.place(), lease=timedelta(seconds=seconds))
+
+
+def peers_of(collector) -> set[str]:
+    return {each.collector_id for each in collector.connections() if each.established}
+
+
+async def test_members_connect_to_each_other_once_and_route(field, etcd, text):
+    membership = membership_in(etcd)
+    collectors = [
+        await field.collector(name, membership=membership, namespaces=("users",), probe=probe)
+        for name, probe in (("b", ()), ("c", ("users",)), ("a", ()))
+    ]
+    names = {collector.collector_id for collector in collectors}
+    for collector in collectors:
+        await field.until(
+            lambda collector=collector: peers_of(collector) == names - {collector.collector_id}
+        )
+        assert len(collector.connections()) == 2
+        reply = await field.caller(collector.address).dispatch("users", PROBE, "WhoAmI")
+        assert (reply.output, reply.handled_by_collector_id) == (text("c"), "c")
+
+
+async def test_a_member_that_dies_is_forgotten_after_its_lease(field, etcd):
+    membership = membership_in(etcd)
+    survivors = [
+        await field.collector(name, membership=membership, namespaces=("users",))
+        for name in ("a", "z")
+    ]
+    with launched(membership, "m") as process:
+        for survivor in survivors:
+            await field.until(lambda survivor=survivor: "m" in peers_of(survivor))
+        process.kill()
+        process.wait()
+    for survivor in survivors:
+        await field.until(
+            lambda survivor=survivor: (
+                "m" not in {each.collector_id for each in survivor.connections()}
+            )
+        )
+    assert peers_of(survivors[0]) == {"z"}
+
+
+async def test_a_member_that_leaves_is_forgotten_at_once(field, etcd):
+    membership = membership_in(etcd, seconds=600)
+    stays = await field.collector("a", membership=membership, namespaces=("users",))
+    leaves = await field.collector("b", membership=membership, namespaces=("users",))
+    await field.until(lambda: peers_of(stays) == {"b"})
+    await leaves.stop(timedelta(seconds=1))
+    await field.until(lambda: stays.connections() == ())
+
+
+async def test_a_member_that_comes_back_elsewhere_is_met_again(field, etcd):
+    membership = membership_in(etcd, seconds=600)
+    stays = await field.collector("a", membership=membership, namespaces=("users",))
+    with launched(membership, "b") as process:
+        first = process.stdout.readline().split()[-1]
+        await field.until(lambda: [c.address for c in stays.connections()] == [first])
+        # Killed: its old entry is still there when it returns.
+        process.kill()
+        process.wait()
+    with launched(membership, "b") as process:
+        second = process.stdout.readline().split()[-1]
+        await field.until(
+            lambda: [(c.address, c.established) for c in stays.connections()] == [(second, True)]
+        )
+    assert first != second
+
+
+async def test_a_lost_lease_is_taken_again(field, etcd):
+    membership = membership_in(etcd)
+    one = await field.collector("a", membership=membership, namespaces=("users",))
+    await field.collector("b", membership=membership, namespaces=("users",))
+    await field.until(lambda: peers_of(one) == {"b"})
+    async with grpc.aio.insecure_channel(etcd.endpoints[0]) as channel:
+        key = f"{membership.place.prefix}/members/b".encode()
+        found = await rpc.KVStub(channel).Range(rpc.RangeRequest(key=key))
+        await rpc.LeaseStub(channel).LeaseRevoke(rpc.LeaseRevokeRequest(ID=found.kvs[0].lease))
+    await field.until(lambda: one.connections() == ())
+    await field.until(lambda: peers_of(one) == {"b"})
+
+
+async def test_an_entry_that_cannot_be_read_harms_nothing(field, etcd):
+    membership = membership_in(etcd)
+    async with grpc.aio.insecure_channel(etcd.endpoints[0]) as channel:
+        for name, value in (("x", b"\xff"), ("y", b"[]"), ("z", b'{"address": 1}')):
+            key = f"{membership.place.prefix}/members/{name}".encode()
+            await rpc.KVStub(channel).Put(rpc.PutRequest(key=key, value=value), wait_for_ready=True)
+    one = await field.collector("a", membership=membership, namespaces=("users",))
+    await field.collector("b", membership=membership, namespaces=("users",))
+    await field.until(lambda: peers_of(one) == {"b"})
+
+
+async def test_without_membership_nobody_is_found(field, etcd):
+    """Off unless asked for: collectors on one registry stay strangers."""
+    membership = membership_in(etcd)
+    stranger = await field.collector("stranger", namespaces=("users",))
+    one = await field.collector("a", membership=membership, namespaces=("users",))
+    await field.collector("zz", membership=membership, namespaces=("users",))
+    await field.until(lambda: peers_of(one) == {"zz"})
+    assert stranger.connections() == ()
+
+
+def test_an_etcd_that_does_not_answer_ends_the_start_with_a_sentence(closed_port):
+    run = subprocess.run(
+        [sys.executable, "-m", "collector_reference"],
+        env=environment(f"etcd:{closed_port['address']}/fleet", "a"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (5, "")
+    assert "COLLECTOR_MEMBERSHIP" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["memory", "etcd:", "etcd:127.0.0.1:1", "etcd:oops/x", "etcd:127.0.0.1:1/x?ttl=3"],
+)
+def test_a_place_that_cannot_be_one_names_the_variable_and_the_form(text):
+    with pytest.raises(SettingsError, match=r"write etcd:HOST:PORT") as caught:
+        CollectorSettings.from_environment({"COLLECTOR_MEMBERSHIP": text})
+    assert caught.value.setting == "COLLECTOR_MEMBERSHIP"
+
+
+def environment(membership: object, collector_id: str) -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("COLLECTOR_")}
+    return kept | {
+        "COLLECTOR_ID": collector_id,
+        "COLLECTOR_LISTEN": "127.0.0.1:0",
+        "COLLECTOR_NAMESPACES": "users",
+        "COLLECTOR_MEMBERSHIP": str(membership),
+    }
+
+
+@contextlib.contextmanager
+def launched(membership: EtcdMembership, collector_id: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "collector_reference"],
+        env=environment(membership, collector_id),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

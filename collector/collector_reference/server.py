@@ -347,6 +347,8 @@ class Collector:
         if "" in wanted:
             raise SettingsError("namespaces", "a namespace needs a name")
         await self._connections.set_namespaces(wanted)
+        if self._meeting is not None:
+            await self._meeting.announce(self._settings.advertise or self._address, wanted)
 
     async def add_namespaces(self, *namespaces: str) -> None:
         """Shares these namespaces too; see `set_namespaces`."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from collector_reference.errors import PeerError
+from collector_reference.errors import PeerError, StoreUnavailable
 from collector_reference.membership.etcd import Member, Members
 from collector_reference.registry.notation import EtcdMembership
 
@@ -48,8 +48,11 @@ class Meeting:
         await self._members.join(self._me(address, namespaces))
 
     async def announce(self, address: str, namespaces: tuple[str, ...]) -> None:
-        """Tells the others what has changed; raises `StoreUnavailable`."""
-        await self._members.announce(self._me(address, namespaces))
+        """Writes into its entry what has changed; peers have heard of it already."""
+        try:
+            await self._members.announce(self._me(address, namespaces))
+        except StoreUnavailable as error:
+            _LOG.warning("the membership does not tell the new namespaces: %s", error)
 
     async def leave(self) -> None:
         """Is no member any more, and connects to nobody further. May be called twice."""

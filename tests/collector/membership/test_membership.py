@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -111,6 +112,21 @@ async def test_an_entry_that_cannot_be_read_harms_nothing(field, etcd):
     one = await field.collector("a", membership=membership, namespaces=("users",))
     await field.collector("b", membership=membership, namespaces=("users",))
     await field.until(lambda: peers_of(one) == {"b"})
+
+
+async def test_the_entry_tells_where_a_member_is_and_what_it_shares_now(field, etcd):
+    membership = membership_in(etcd)
+    one = await field.collector("a/b", membership=membership, namespaces=("users",))
+
+    async def entry() -> dict[str, object]:
+        async with grpc.aio.insecure_channel(etcd.endpoints[0]) as channel:
+            key = f"{membership.place.prefix}/members/a%2Fb".encode()
+            found = await rpc.KVStub(channel).Range(rpc.RangeRequest(key=key))
+            return json.loads(found.kvs[0].value)
+
+    assert await entry() == {"address": one.address, "namespaces": ["users"]}
+    await one.set_namespaces(("orders", "users"))
+    assert await entry() == {"address": one.address, "namespaces": ["orders", "users"]}
 
 
 async def test_without_membership_nobody_is_found(field, etcd):

@@ -147,7 +147,7 @@ def generated_files(out: Path) -> dict[str, bytes]:
 
 def restore_service_names(content: bytes) -> bytes:
     """Gives the services in generated gRPC code their true names again."""
-    for service in (b"CollectiveDispatcher", b"CollectorRegistry"):
+    for service in (b"CollectiveDispatcher", b"CollectorRegistry", b"CollectorAdmin"):
         for prefix in (b"'/", b"'", b'"/', b'"'):
             content = content.replace(
                 prefix + OUR_PACKAGE.encode() + b"." + service,

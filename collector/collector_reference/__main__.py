@@ -6,8 +6,8 @@ import os
 import sys
 
 from collector_reference.errors import SettingsError
-from collector_reference.serving import serve
-from collector_reference.settings import CollectorSettings
+from collector_reference.grpc_debug import restart_with_grpc_debug
+from collector_reference.serving import process_settings, serve
 
 _INVALID_SETTINGS = 2
 
@@ -15,7 +15,8 @@ _INVALID_SETTINGS = 2
 def main() -> int:
     """Reads the environment, serves, and returns the exit code."""
     try:
-        settings = CollectorSettings.from_environment(os.environ)
+        restart_with_grpc_debug(os.environ)
+        settings = process_settings(os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return _INVALID_SETTINGS

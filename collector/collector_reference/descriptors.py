@@ -23,6 +23,7 @@ from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection_pb2  # type: ignore[import-untyped]
 
 __all__ = [
+    "ADMIN",
     "DISPATCHER",
     "HEALTH",
     "PORT",
@@ -35,6 +36,7 @@ __all__ = [
 
 DISPATCHER = "collector.CollectiveDispatcher"
 REGISTRY = "collector.CollectorRegistry"
+ADMIN = "collector.CollectorAdmin"
 HEALTH = "grpc.health.v1.Health"
 REFLECTION = "grpc.reflection.v1.ServerReflection"
 REFLECTION_ALPHA = "grpc.reflection.v1alpha.ServerReflection"

@@ -10,9 +10,11 @@ from pathlib import Path
 
 __all__ = [
     "AlreadyRegistered",
+    "BackendUnusable",
     "BindError",
     "CollectorError",
     "HandlerError",
+    "HandlerFailed",
     "InvalidRecord",
     "MissingExtra",
     "NotReady",
@@ -147,6 +149,27 @@ class PeerRefused(PeerError):
 
 class HandlerError(CollectorError):
     """Raised by a handler that fails on purpose: its text reaches the caller verbatim (SRV-007)."""
+
+
+class HandlerFailed(HandlerError):
+    """Raised by a handler that fails with a number of its own, not 500."""
+
+    def __init__(self, code: int, message: str, *, executed: bool = False) -> None:
+        self.code = code
+        """The number in the answer's status, HTTP-like where the failure has such a one."""
+        self.executed = executed
+        """Whether something ran: then nobody runs it again, whatever the number says."""
+        super().__init__(message)
+
+
+class BackendUnusable(CollectorError):
+    """A service of an ordinary gRPC server cannot be forwarded."""
+
+    def __init__(self, service: str, address: str, reason: str) -> None:
+        self.service = service
+        self.address = address
+        self.reason = reason
+        super().__init__(f"the backend {service} at {address} cannot be used: {reason}")
 
 
 class UnsupportedOutput(CollectorError):

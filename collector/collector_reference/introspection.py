@@ -5,7 +5,7 @@ Both come from gRPC's own packages; here they are put on the port.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import grpc
@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import (  # type: ignore[import-untyped]
     reflection_pb2_grpc,
 )
 
-from collector_reference.descriptors import REFLECTION, pool
+from collector_reference.descriptors import DISPATCHER, REFLECTION, REGISTRY, pool
 
 __all__ = ["Health", "add_reflection"]
 
@@ -34,15 +34,21 @@ class Health:
         """Puts the service on the port."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def set(self, *, serving: bool) -> None:
-        """Says SERVING or NOT_SERVING for the server and for every service."""
-        status = (
-            health_pb2.HealthCheckResponse.SERVING
-            if serving
-            else health_pb2.HealthCheckResponse.NOT_SERVING
-        )
+    async def set(self, *, serving: bool, absent: Collection[str] = ()) -> None:
+        """Says SERVING or NOT_SERVING for every service, and for the server as a whole.
+
+        The services that are `absent` do not serve, and the server does not without its
+        dispatcher or its registry.
+        """
+        whole = serving and DISPATCHER not in absent and REGISTRY not in absent
         for service in self._services:
-            await self._servicer.set(service, status)
+            serves = serving and service not in absent if service else whole
+            await self._servicer.set(
+                service,
+                health_pb2.HealthCheckResponse.SERVING
+                if serves
+                else health_pb2.HealthCheckResponse.NOT_SERVING,
+            )
 
 
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:

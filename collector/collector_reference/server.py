@@ -6,21 +6,24 @@ What it serves is put together here; what the services do is in their packages.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from collector_reference.addresses import parse_listen
 from collector_reference.binding import bind
 from collector_reference.channels import dial, why_unreachable
 from collector_reference.descriptors import (
+    ADMIN,
     DISPATCHER,
     HEALTH,
     PORT,
@@ -37,6 +40,7 @@ from collector_reference.dispatch.service import DispatcherService
 from collector_reference.dispatch.workers import Workers
 from collector_reference.errors import InvalidRecord, SettingsError
 from collector_reference.introspection import Health, add_reflection
+from collector_reference.loopback_health import LOOK, LoopbackHealth
 from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.choice import make_store
 from collector_reference.registry.service import RegistryService
@@ -55,7 +59,10 @@ from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
 from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 
 if TYPE_CHECKING:
+    from collector_reference.backends.forwarding import Backends
     from collector_reference.membership.meeting import Meeting
+    from collector_reference.observability.metrics import Numbers
+    from collector_reference.observability.observation import Observation
     from collector_reference.security.gate import Gate
 
 __all__ = ["Collector", "Statistics"]
@@ -108,10 +115,13 @@ class Collector:
         *,
         store: RegistryStore | None = None,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        tracer_provider: Any = None,
     ) -> None:
-        """`interceptors` see every call on the port before the collector's own do.
+        """`interceptors` see every call on the port before the collector's own do;
+        `tracer_provider` is OpenTelemetry's, for spans that go where the application's go.
 
-        Raises `SettingsError` for files of certificates, keys or rules that cannot be used.
+        Raises `SettingsError` for files of certificates, keys or rules that cannot be used, and
+        `MissingExtra` for what is asked for and not installed.
         """
         self._settings = settings
         self._interceptors = tuple(interceptors)
@@ -128,6 +138,8 @@ class Collector:
             settings, handlers=self._handlers, connections=self._connections
         )
         self._loopback_header = ((LOOPBACK_HEADER, token),)
+        self._observation = _observation(settings, token, tracer_provider)
+        self._backends: Backends | None = None
         self._guard = PortGuard(
             self._store,
             system_namespace=settings.system_namespace,
@@ -140,7 +152,11 @@ class Collector:
             if settings.reflection is Exposure.OFF
             else _SERVICES
         )
-        self._services = (*own, PORT) if self._probe else own
+        self._services = (
+            *own,
+            *((PORT,) if self._probe else ()),
+            *((ADMIN,) if settings.admin else ()),
+        )
         self._health = Health(self._services)
         self._declare_own_services()
         self._server: grpc.aio.Server | None = None
@@ -148,6 +164,8 @@ class Collector:
         self._links: tuple[RegistryLink, ...] = ()
         self._watching: asyncio.Task[None] | None = None
         self._answering = self._writable = True
+        self._absent: frozenset[str] = frozenset()
+        self._looking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._meeting: Meeting | None = None
         self._stopped = asyncio.Event()
@@ -170,6 +188,12 @@ class Collector:
         if not self._address:
             raise RuntimeError("the collector has no address before it is started")
         return self._address
+
+    @property
+    def metrics_address(self) -> str | None:
+        """Where Prometheus finds the metrics; None where there are none, or not yet."""
+        metrics = None if self._observation is None else self._observation.metrics
+        return None if metrics is None else metrics.address or None
 
     @property
     def loopback_address(self) -> str:
@@ -213,6 +237,49 @@ class Collector:
         """Puts a method into the collector's own record of that service, without a handler."""
         declare_methods(self._store, namespace, service, (method,))
 
+    async def add_backend(
+        self,
+        namespace: str,
+        service: str,
+        address: str,
+        *,
+        methods: Sequence[str] | None = None,
+        descriptor_set: FileDescriptorSet | bytes | None = None,
+    ) -> tuple[str, ...]:
+        """Has an ordinary gRPC server at the address execute a service of a namespace.
+
+        `service` is its full name there. What it takes and gives is known by `descriptor_set`,
+        with all that is imported, else the server is asked by reflection; `methods` are those to
+        forward, all when None. Returns their names. Raises `BackendUnusable`, also for a method
+        that streams: those cannot be dispatched.
+        """
+        if not namespace:
+            raise InvalidRecord("a backend needs the name of a namespace")
+        if self._backends is None:
+            from collector_reference.backends.forwarding import Backends
+
+            self._backends = Backends(
+                max_message_bytes=self._settings.max_message_bytes,
+                forward_limit=self._settings.forward_limit.total_seconds(),
+            )
+        found = await self._backends.service(
+            service,
+            address,
+            methods=methods,
+            descriptor_set=descriptor_set,
+            seconds=self._settings.ready_limit.total_seconds(),
+        )
+        for method in found.methods:
+            self._handlers.add(
+                namespace,
+                service,
+                method.name,
+                self._backends.handler(method, address),
+                decode=False,
+            )
+        self._store.declare(service_record(namespace, found.descriptor))
+        return tuple(method.name for method in found.methods)
+
     def set_registry_validator(self, validator: RegistryValidator | None) -> None:
         """Has this validator asked before a method is executed; None asks nobody (SRV-006)."""
         self._dispatcher.validator = validator
@@ -228,7 +295,12 @@ class Collector:
         if self._server is not None:
             raise RuntimeError("a collector is started once")
         self._server = server = grpc.aio.server(
-            interceptors=(*self._interceptors, self._guard, *self._access),
+            interceptors=(
+                *self._interceptors,
+                *(() if self._observation is None else self._observation.interceptors),
+                self._guard,
+                *self._access,
+            ),
             options=(
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", self._settings.max_message_bytes),
@@ -240,7 +312,10 @@ class Collector:
             self._address = bind(server, parse_listen(self._settings.listen), credentials)
             await self._store.open(self._store_changed)
             await server.start()
+            await self._add_backends()
             await self._prove_wiring()
+            if self._observation is not None:
+                self._observation.open(self._numbers)
             await self._health.set(serving=self._writable)
         except BaseException:
             await self.kill()
@@ -250,6 +325,8 @@ class Collector:
         await self._join()
         if self._settings.validation:
             self._watching = asyncio.create_task(self._links[-1].watch(self._tell_health))
+        if self._settings.health_interval:
+            self._looking = asyncio.create_task(self._loopback_health().run(self._tell_absent))
 
     async def stop(self, grace: timedelta | None = None) -> None:
         """Stops gracefully: refuses new calls, lets those in flight end within the grace (OPS-003).
@@ -258,10 +335,14 @@ class Collector:
         """
         seconds = (self._settings.grace if grace is None else grace).total_seconds()
         if self._server is not None and not self._stopped.is_set():
-            self._guard.draining = True
-            await self._health.set(serving=False)
+            begun = asyncio.get_running_loop().time()
             window = min(self._settings.refusal_window.total_seconds(), seconds)
-            seconds -= window
+            await self._health.set(serving=False)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(window):
+                    await self._connections.leave()
+            self._guard.draining = True
+            seconds = max(seconds - window - (asyncio.get_running_loop().time() - begun), 0)
             try:
                 async with asyncio.timeout(window):
                     await self._stopped.wait()
@@ -280,20 +361,26 @@ class Collector:
         Collectors of one process that all do this before they stop are spared a line of gRPC's
         on standard error for each connection that a stopping server cuts.
         """
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in (self._watching, self._looking):
+            if task is not None:
+                task.cancel()
         await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
 
     async def _shut(self, seconds: float | None) -> None:
         self._stopped.set()
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in (self._watching, self._looking):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         if self._meeting is not None:
             await self._meeting.leave()
         if self._server is not None:
             await self._server.stop(seconds)
         await asyncio.gather(self._connections.close(), *(link.close() for link in self._links))
+        if self._backends is not None:
+            await self._backends.close()
+        if self._observation is not None:
+            await self._observation.close()
         await self._store.close()
         self._workers.close()
 
@@ -449,10 +536,63 @@ class Collector:
             server,
         )
         self._health.add_to(server)
+        if ADMIN in self._services:
+            self._add_admin(server)
         if REFLECTION in self._services:
             add_reflection(server, self._services)
         if self._probe is not None:
             self._probe.add_to(server)
+
+    def _add_admin(self, server: grpc.aio.Server) -> None:
+        from collector_reference.admin import AdminService, AdminView
+        from collector_reference.wire import admin_pb2_grpc
+
+        view = AdminView(
+            collector_id=self.collector_id,
+            namespaces=lambda: self.namespaces,
+            connections=self.connections,
+            handlers=self._handlers.runs,
+            rpcs=lambda: self._guard.counts,
+            loopback_calls=lambda: self.statistics().loopback_calls,
+        )
+        tls = self._settings.tls
+        asks = self._settings.tokens is not None or (tls is not None and tls.client_auth)
+        admin_pb2_grpc.add_CollectorAdminServicer_to_server(
+            AdminService(view, everybody=asks), server
+        )
+
+    async def _add_backends(self) -> None:
+        await asyncio.gather(
+            *(
+                self.add_backend(each.namespace, each.service, each.address)
+                for each in self._settings.backends
+            )
+        )
+
+    def _numbers(self) -> Numbers:
+        from collector_reference.observability.metrics import Numbers
+
+        connections = self.connections()
+        validator = self._dispatcher.validator
+        return Numbers(
+            connections=len(connections),
+            established=sum(each.established for each in connections),
+            validations={
+                "asked": sum(link.calls for link in self._links),
+                "cached": validator.hits if isinstance(validator, CachedValidator) else 0,
+            },
+            executions={key: runs for key, runs in self._handlers.runs().items() if runs},
+        )
+
+    def _loopback_health(self) -> LoopbackHealth:
+        return LoopbackHealth(
+            self._links[0].channel,
+            self._services,
+            every=self._settings.health_interval.total_seconds(),
+            limit=self._settings.connect_limit.total_seconds(),
+            metadata=(*self._loopback_header, LOOK),
+            uncount=self._guard.uncount,
+        )
 
     async def _prove_wiring(self) -> None:
         own = self._link(self._address, remote=False)
@@ -513,14 +653,34 @@ class Collector:
 
     async def _tell_health(self, serving: bool) -> None:
         self._answering = serving
+        await self._say_health()
+
+    async def _tell_absent(self, absent: frozenset[str]) -> None:
+        self._absent = absent
+        await self._say_health()
+
+    async def _say_health(self) -> None:
         if not self._guard.draining:
-            await self._health.set(serving=serving and self._writable)
+            await self._health.set(serving=self._answering and self._writable, absent=self._absent)
 
     def _store_changed(self, writable: bool) -> None:
         self._writable = writable
         telling = asyncio.create_task(self._tell_health(self._answering))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
+
+
+def _observation(
+    settings: CollectorSettings, loopback_token: str, tracer_provider: Any
+) -> Observation | None:
+    """Returns what tells of calls; None, and nothing imported, where nothing is asked for."""
+    if tracer_provider is None and (settings.call_log, settings.metrics, settings.tracing) == (
+        (None,) * 3
+    ):
+        return None
+    from collector_reference.observability.observation import Observation
+
+    return Observation(settings, loopback_token=loopback_token, tracer_provider=tracer_provider)
 
 
 def _gate(settings: CollectorSettings, loopback_token: str) -> Gate | None:

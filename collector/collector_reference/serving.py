@@ -9,25 +9,54 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Mapping
 
-from collector_reference.errors import BindError, MissingExtra, NotReady, StoreUnusable
+from collector_reference.errors import (
+    BackendUnusable,
+    BindError,
+    MissingExtra,
+    NotReady,
+    SettingsError,
+    StoreUnusable,
+)
+from collector_reference.observability.values import CallLog
 from collector_reference.server import Collector
 from collector_reference.settings import CollectorSettings
 
-__all__ = ["CANNOT_LISTEN", "INTERRUPTED", "LACKS", "NOT_READY", "STOPPED", "serve"]
+__all__ = [
+    "CANNOT_LISTEN",
+    "INTERRUPTED",
+    "INVALID_SETTINGS",
+    "LACKS",
+    "NOT_READY",
+    "STOPPED",
+    "serve",
+]
 
 _LOG = logging.getLogger(__name__)
 
 STOPPED = 0
 """It was asked to stop, and did."""
+INVALID_SETTINGS = 2
+"""A file of certificates, keys or rules cannot be used."""
 CANNOT_LISTEN = 3
 """The address cannot be listened on."""
 LACKS = 3
 """The registry's file cannot be used, or a library is not installed."""
 NOT_READY = 5
-"""The registry could not be asked within the limit (LOOP-003)."""
+"""The registry (LOOP-003) or a backend could not be asked within the limit."""
 INTERRUPTED = 130
 """It was interrupted from the keyboard."""
+
+
+def process_settings(environment: Mapping[str, str]) -> CollectorSettings:
+    """Returns the settings of a collector that is a process of its own.
+
+    It logs its calls unless COLLECTOR_CALL_LOG says otherwise; the rest is as
+    `CollectorSettings.from_environment` reads it. Raises `SettingsError`.
+    """
+    log = environment.get("COLLECTOR_CALL_LOG") or CallLog.TEXT.value
+    return CollectorSettings.from_environment({**environment, "COLLECTOR_CALL_LOG": log})
 
 
 def serve(settings: CollectorSettings) -> int:
@@ -39,6 +68,8 @@ def serve(settings: CollectorSettings) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
+    if settings.call_log is CallLog.JSON:
+        _only_json_on_its_lines()
     try:
         return asyncio.run(_serve(settings))
     except BindError as error:
@@ -47,12 +78,27 @@ def serve(settings: CollectorSettings) -> int:
     except NotReady as error:
         print(error, file=sys.stderr)
         return NOT_READY
+    except BackendUnusable as error:
+        print(f"COLLECTOR_BACKENDS: {error}", file=sys.stderr)
+        return NOT_READY
     except StoreUnusable as error:
         print(f"COLLECTOR_REGISTRY: {error}", file=sys.stderr)
         return LACKS
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return INVALID_SETTINGS
     except MissingExtra as error:
         print(error, file=sys.stderr)
         return LACKS
+
+
+def _only_json_on_its_lines() -> None:
+    from collector_reference.observability.call_log import LOGGER
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    LOGGER.addHandler(handler)
+    LOGGER.propagate = False
 
 
 async def _serve(settings: CollectorSettings) -> int:
@@ -72,6 +118,8 @@ async def _serve(settings: CollectorSettings) -> int:
             first_signal.cancel()
             raise
         print(f"collector listening on {collector.address}", flush=True)
+        if collector.metrics_address is not None:
+            _LOG.info("metrics at http://%s/metrics", collector.metrics_address)
         number = await first_signal
         stopping = asyncio.create_task(collector.stop())
         second_signal = asyncio.create_task(signals.get())

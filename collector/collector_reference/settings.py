@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Self
 
 from collector_reference.addresses import is_peer_address, parse_listen
+from collector_reference.backends.values import BackendSettings, backends_from
 from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.dispatch.tuning import DEFAULT_ROUTING, RoutingSettings, routing_from
 from collector_reference.errors import SettingsError
+from collector_reference.observability.values import (
+    CallLog,
+    MetricsSettings,
+    Tracing,
+    observability_from,
+)
 from collector_reference.registry.notation import (
     MEMORY,
     EtcdMembership,
@@ -114,6 +121,18 @@ class CollectorSettings:
     """Who may ask the health service; everybody, or who may call anything else."""
     reflection: Exposure = Exposure.GUARDED
     """Who may ask reflection, where callers are asked for credentials at all."""
+    call_log: CallLog | None = None
+    """How each call is logged; None for not at all (OPS-006)."""
+    metrics: MetricsSettings | None = None
+    """Where Prometheus finds its metrics; None for nowhere."""
+    tracing: Tracing | None = None
+    """Where the spans of calls go; None for nowhere."""
+    admin: bool = False
+    """Whether the admin service is on the port."""
+    health_interval: timedelta = timedelta(seconds=10)
+    """How often every service on the port is looked at over the loopback; zero for never."""
+    backends: tuple[BackendSettings, ...] = ()
+    """Services of its namespaces that ordinary gRPC servers execute."""
 
     def __post_init__(self) -> None:
         if not self.collector_id:
@@ -147,6 +166,7 @@ class CollectorSettings:
             "refusal_window",
             "forward_limit",
             "connect_limit",
+            "health_interval",
         ):
             if getattr(self, name) < timedelta(0):
                 raise SettingsError(name, "a time cannot be negative")
@@ -167,6 +187,9 @@ class CollectorSettings:
             "membership": _membership(environment, "COLLECTOR_MEMBERSHIP"),
             "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
             **routing_from(environment),
+            "backends": backends_from(environment),
+            "admin": _on_or_off(environment, "COLLECTOR_ADMIN", default="off"),
+            **observability_from(environment),
             **security_from(environment),
         }
         for variable, field in _TEXTS.items():
@@ -176,6 +199,7 @@ class CollectorSettings:
             given[field] = _split(environment.get(variable, ""))
         given.setdefault("collector_id", f"collector-{uuid.uuid4().hex[:12]}")
         given["validation"] = _on_or_off(environment, "COLLECTOR_VALIDATION")
+        given["health_interval"] = _seconds(environment, "COLLECTOR_HEALTH_INTERVAL", "10")
         try:
             return cls(**given)  # type: ignore[arg-type] # each field is read by its own table
         except SettingsError as error:
@@ -203,11 +227,22 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _on_or_off(environment: Mapping[str, str], variable: str) -> bool:
-    text = environment.get(variable) or "on"
+def _on_or_off(environment: Mapping[str, str], variable: str, default: str = "on") -> bool:
+    text = environment.get(variable) or default
     if text not in ("on", "off"):
         raise SettingsError(variable, f"'{text}' is neither 'on' nor 'off'")
     return text == "on"
+
+
+def _seconds(environment: Mapping[str, str], variable: str, default: str) -> timedelta:
+    text = environment.get(variable) or default
+    try:
+        seconds = timedelta(seconds=float(text))
+    except (ValueError, OverflowError) as error:
+        raise SettingsError(variable, f"'{text}' is not a number of seconds") from error
+    if seconds < timedelta(0):
+        raise SettingsError(variable, "a time cannot be negative; 0 switches it off")
+    return seconds
 
 
 def _dialect(environment: Mapping[str, str], variable: str) -> Dialect:

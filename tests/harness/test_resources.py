@@ -12,7 +12,12 @@ from collector_harness import resources
 from collector_harness.errors import EnvironmentLacks, InvalidInput
 
 ROOT = Path(__file__).parents[2]
-CONTRACT = ["collector/common.proto", "collector/dispatcher.proto", "collector/registry.proto"]
+CONTRACT = [
+    "collector/admin.proto",
+    "collector/common.proto",
+    "collector/dispatcher.proto",
+    "collector/registry.proto",
+]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -55,6 +55,7 @@ class Connections:
         self._background: set[asyncio.Task[None]] = set()
         self._retired: set[grpc.aio.Channel] = set()
         self._closed = False
+        self._leaving = False
 
     def open(self, addresses: tuple[str, ...]) -> None:
         """Begins to connect to the peers of the settings. `addresses` are the collector's own,
@@ -240,8 +241,21 @@ class Connections:
             limit=self._settings.connect_limit,
         )
 
+    async def leave(self) -> None:
+        """Tells every peer that nothing is shared any more, so that none chooses this collector.
+
+        What this collector itself routes to them is as before: calls that it has accepted may
+        still go there. Who cannot be told finds out by itself.
+        """
+        self._leaving = True
+        await asyncio.gather(
+            *(self._ask(peer) for peer in self._table if peer.is_ready()), return_exceptions=True
+        )
+
     def _told(self, peer: Peer) -> tuple[str, ...]:
         """Returns the namespaces that the peer is told."""
+        if self._leaving:
+            return ()
         return self._own if peer.chosen is None else peer.chosen
 
     def _shared_after(self, peer: Peer, response: ConnectResponse) -> tuple[str, ...]:

@@ -19,7 +19,12 @@ from google.protobuf.any_pb2 import Any
 
 from collector_reference.dispatch.payloads import decoded, encoded
 from collector_reference.dispatch.workers import Workers
-from collector_reference.errors import CollectorError, HandlerError, UnsupportedOutput
+from collector_reference.errors import (
+    CollectorError,
+    HandlerError,
+    HandlerFailed,
+    UnsupportedOutput,
+)
 from collector_reference.security.withholding import for_the_wire
 
 __all__ = ["Handler", "HandlerContext", "HandlerTable", "RegisteredHandler", "implementation_of"]
@@ -169,6 +174,10 @@ class HandlerTable:
         """Whether the namespace has any handler."""
         return namespace in self._namespaces
 
+    def runs(self) -> dict[tuple[str, str, str], int]:
+        """Returns how often each handler ran, by namespace, service and method."""
+        return {key: handler.runs for key, handler in self._handlers.items()}
+
     def executions(self) -> dict[str, int]:
         """Returns how often each handler ran that did, by `namespace/service/method`."""
         return {
@@ -198,7 +207,7 @@ class HandlerTable:
 
     async def run(
         self, handler: RegisteredHandler, payload: Any | None, context: HandlerContext
-    ) -> tuple[Any | None, str | None]:
+    ) -> tuple[Any | None, str | HandlerFailed | None]:
         """Returns the output and None, or None and what went wrong, for the caller to read.
 
         Only the cancellation of the call itself gets out as an exception (SRV-007, SRV-008).
@@ -217,6 +226,8 @@ class HandlerTable:
             return encoded(output), None
         except UnsupportedOutput as error:
             return None, str(error)
+        except HandlerFailed as error:
+            return None, error
         except BaseException as error:  # no handler may end the server
             if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
                 raise

@@ -16,6 +16,7 @@ from collector_reference.dispatch.breaker import Breaker, BreakerSnapshot, Healt
 from collector_reference.dispatch.dialects import Dialect
 from collector_reference.errors import PeerRefused, PeerUnreachable
 from collector_reference.status import CanonicalStatus, from_grpc, from_status_code
+from collector_reference.validation.interceptor import NOT_RUN
 from collector_reference.wire.common_pb2 import Status
 from collector_reference.wire.dispatcher_pb2 import (
     ConnectRequest,
@@ -232,6 +233,8 @@ class Peer:
             details = error.details() or ""
             if error.code() is grpc.StatusCode.UNAVAILABLE and _NOTHING_SENT in details:
                 raise PeerUnreachable(self.address, "the connection was refused") from error
+            if NOT_RUN in (tuple(pair) for pair in error.trailing_metadata() or ()):
+                raise PeerUnreachable(self.address, "it is shutting down") from error
             raise PeerFailed(from_grpc(error.code().value[0]), details) from error
         if not response.HasField("status"):
             raise PeerFailed(CanonicalStatus.INTERNAL, "it answered without a status")

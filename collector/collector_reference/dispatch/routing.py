@@ -41,6 +41,8 @@ class Failure:
 
     code: int
     message: str
+    executed: bool = False
+    """Whether something ran, where the number alone says the contrary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,16 @@ class Next(enum.Enum):
     """Nothing ran there: try the next."""
 
 
-def after_answer(code: int) -> Next:
+def after_answer(code: int, *, executed: bool = False) -> Next:
     """Returns what automatic routing does after a peer that answered with that `status.code`.
 
-    Only what proves that nothing ran is skipped (DSP-009, DSP-010, DSP-011).
+    Only what proves that nothing ran is skipped (DSP-009, DSP-010, DSP-011); `executed` is
+    whether the peer says that something did.
     """
-    if from_status_code(code) in (CanonicalStatus.NOT_FOUND, CanonicalStatus.UNIMPLEMENTED):
+    if not executed and from_status_code(code) in (
+        CanonicalStatus.NOT_FOUND,
+        CanonicalStatus.UNIMPLEMENTED,
+    ):
         return Next.SKIP
     return Next.ANSWER
 

@@ -23,7 +23,13 @@ from collector_reference.dispatch.handlers import HandlerContext, HandlerTable
 from collector_reference.dispatch.peers import Peer, PeerFailed
 from collector_reference.dispatch.routing import Failure
 from collector_reference.dispatch.tuning import Balancing
-from collector_reference.errors import NotRegistered, PeerUnreachable, RegistryUnavailable
+from collector_reference.errors import (
+    HandlerFailed,
+    NotRegistered,
+    PeerUnreachable,
+    RegistryUnavailable,
+)
+from collector_reference.observability.correlation import onward
 from collector_reference.security.withholding import for_the_wire
 from collector_reference.settings import CollectorSettings
 from collector_reference.status import CanonicalStatus
@@ -45,8 +51,8 @@ _LOG = logging.getLogger(__name__)
 _OK = Status(code=Status.HTTP_OK, message="OK")
 _NOTHING: Mapping[str, str] = {}
 
-# What crosses a hop of the caller's metadata (PROTOCOL.md, section 2).
-_CORRELATION = frozenset({"traceparent", "tracestate", "x-correlation-id"})
+_EXECUTED = "executed"
+"""In the details of a status whose number says that nothing ran: something did."""
 
 Context = grpc.aio.ServicerContext[Anything, Anything]
 Outcome = tuple[Any | None, Failure | None]
@@ -183,6 +189,8 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
             HandlerContext(self._id, namespace, service, method, execution_context, context),
         )
         if error is not None:
+            if isinstance(error, HandlerFailed):
+                return None, Failure(error.code, str(error), executed=error.executed)
             return None, Failure(routing.INTERNAL, f"handler error: {error}")
         return output, None
 
@@ -286,7 +294,9 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
                         asked.add(peer)
                         continue
                     return _answer(_failure_of(peer, error), peer.collector_id)
-                if routing.after_answer(response.status.code) is routing.Next.SKIP:
+                executed = _EXECUTED in response.status.details
+                after = routing.after_answer(response.status.code, executed=executed)
+                if after is routing.Next.SKIP:
                     asked.add(peer)
                     continue
                 return _relayed(response, response.executor_id or peer.collector_id)
@@ -329,7 +339,11 @@ def _time_left(context: Context) -> float | None:
 
 def _status(failure: Failure) -> Status:
     # The enum is open: a number without a name is a number like any other.
-    return Status(code=failure.code, message=failure.message)  # type: ignore[arg-type]
+    return Status(
+        code=failure.code,  # type: ignore[arg-type]
+        message=failure.message,
+        details={_EXECUTED: "true"} if failure.executed else None,
+    )
 
 
 def _answer(failure: Failure, handled_by: str = "") -> DispatchResponse:
@@ -360,6 +374,4 @@ def _failure_of(peer: Peer, error: PeerFailed) -> Failure:
 
 
 def _correlation(context: Context) -> tuple[tuple[str, str | bytes], ...]:
-    return tuple(
-        (key, value) for key, value in context.invocation_metadata() or () if key in _CORRELATION
-    )
+    return onward(context.invocation_metadata() or ())

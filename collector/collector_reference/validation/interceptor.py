@@ -16,10 +16,13 @@ from collector_reference.behaviours import around
 from collector_reference.registry.store import RegistryStore
 from collector_reference.security.withholding import answer_internal
 
-__all__ = ["LOOPBACK_HEADER", "PortGuard"]
+__all__ = ["LOOPBACK_HEADER", "NOT_RUN", "PortGuard"]
 
 LOOPBACK_HEADER = "x-collector-loopback"
 """The metadata by which a draining collector still lets its own loopback in."""
+
+NOT_RUN = ("x-collector-not-run", "true")
+"""The trailing metadata by which a draining collector proves that a call may be made elsewhere."""
 
 _MAX_COUNTED = 10_000
 
@@ -27,15 +30,19 @@ _MAX_COUNTED = 10_000
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-def _refusal(code: grpc.StatusCode, text: str) -> Handler:
+def _refusal(
+    code: grpc.StatusCode, text: str, trailers: tuple[tuple[str, str], ...] = ()
+) -> Handler:
     async def refuse(_requests: object, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
-        await context.abort(code, text)
+        await context.abort(code, text, trailers)
 
     # Streaming on both sides, so that it ends a call of any kind without reading from it.
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-_DRAINING = _refusal(grpc.StatusCode.UNAVAILABLE, "the collector is shutting down")
+_DRAINING = _refusal(
+    grpc.StatusCode.UNAVAILABLE, "the collector is shutting down", trailers=(NOT_RUN,)
+)
 
 
 class PortGuard(grpc.aio.ServerInterceptor):
@@ -83,6 +90,14 @@ class PortGuard(grpc.aio.ServerInterceptor):
         if known is None or known[0] is not handler:
             known = self._handlers[path] = (handler, around(handler, on_error=answer_internal))
         return known[1]
+
+    def uncount(self, path: str) -> None:
+        """Takes back one call of the path from the counts: the collector's own look at its port."""
+        count = self.counts.get(path, 0)
+        if count > 1:
+            self.counts[path] = count - 1
+        else:
+            self.counts.pop(path, None)
 
     def _is_open(self, path: str) -> bool:
         if self._generation != self._store.generation:

@@ -57,6 +57,11 @@ class RegistryLink:
         self._suspected = asyncio.Event()
 
     @property
+    def channel(self) -> grpc.aio.Channel:
+        """The way there, for other questions too."""
+        return self._channel
+
+    @property
     def calls(self) -> int:
         """How many times the dispatcher really asked."""
         return self._asker.calls

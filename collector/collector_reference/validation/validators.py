@@ -16,6 +16,7 @@ import grpc.aio
 from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 
 from collector_reference.errors import NotRegistered, RegistryUnavailable
+from collector_reference.observability.correlation import carried
 from collector_reference.status import CanonicalStatus, from_status_code
 from collector_reference.wire.registry_pb2 import (
     LookupServiceRequest,
@@ -72,7 +73,7 @@ class ChannelValidator:
         )
         try:
             response = await self._stub.ValidateMethod(
-                request, timeout=timeout, metadata=self._metadata
+                request, timeout=timeout, metadata=(*self._metadata, *carried())
             )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
@@ -178,16 +179,21 @@ class CachedValidator:
         self._generation = generation
         self._clock = clock
         self._answers: dict[tuple[str, str, str], tuple[float, int, str | None]] = {}
+        self.hits = 0
+        """How often a believed answer was enough."""
 
     def knows(self, namespace: str, service: str, method: str) -> bool:
         """Whether a believed answer says that the method is registered."""
         answer = self._answers.get((namespace, service, method))
-        return (
+        if (
             answer is not None
             and answer[2] is None
             and answer[1] == self._generation()
             and answer[0] > self._clock()
-        )
+        ):
+            self.hits += 1
+            return True
+        return False
 
     async def validate_service_method(
         self, namespace: str, service: str, method: str, *, time_left: timedelta | None = None
@@ -197,6 +203,7 @@ class CachedValidator:
         generation = self._generation()
         answer = self._answers.get(key)
         if answer and answer[1] == generation and answer[0] > self._clock():
+            self.hits += 1
             if answer[2] is None:
                 return
             raise NotRegistered(answer[2])

@@ -80,6 +80,37 @@ FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     **SECURITY_FLAGS,
     **ROUTING_FLAGS,
+    "COLLECTOR_CALL_LOG": (
+        "--call-log",
+        "off|text|json",
+        "A line in the log for each call. Default: text.",
+    ),
+    "COLLECTOR_METRICS": (
+        "--metrics",
+        "HOST:PORT",
+        "Where Prometheus finds its metrics; port 0 is any free one. Default: nowhere.",
+    ),
+    "COLLECTOR_TRACING": (
+        "--tracing",
+        "off|otlp|console",
+        "Where the spans of calls go. Default: off.",
+    ),
+    "COLLECTOR_ADMIN": ("--admin", "on|off", "Serve collector.CollectorAdmin. Default: off."),
+    "COLLECTOR_HEALTH_INTERVAL": (
+        "--health-interval",
+        "SECONDS",
+        "How often it looks at its own services over the loopback; 0 is never. Default: 10.",
+    ),
+    "COLLECTOR_BACKENDS": (
+        "--backends",
+        "LIST",
+        "Services that ordinary gRPC servers execute: namespace/Service=host:port,...",
+    ),
+    "COLLECTOR_GRPC_DEBUG": (
+        "--grpc-debug",
+        "on|off|TRACERS",
+        "gRPC's own debug log on standard error. Default: off.",
+    ),
 }
 """Flag, placeholder and help by the variable that the flag stands for."""
 
@@ -111,11 +142,13 @@ def command(**given: str | None) -> int:
     """
     from collector_harness.errors import InvalidInput, Problem
     from collector_reference.errors import SettingsError
-    from collector_reference.serving import serve
-    from collector_reference.settings import CollectorSettings
+    from collector_reference.grpc_debug import restart_with_grpc_debug
+    from collector_reference.serving import process_settings, serve
 
     try:
-        settings = CollectorSettings.from_environment(environment_with(given, os.environ))
+        environment = environment_with(given, os.environ)
+        restart_with_grpc_debug(environment)
+        settings = process_settings(environment)
     except SettingsError as error:
         flag = FLAGS[error.setting][0] if error.setting in FLAGS else error.setting
         name = f"{flag} ({error.setting})" if flag != error.setting else flag

@@ -19,6 +19,7 @@ from collector_harness.faults.flow import Flow, Stream
 __all__ = ["LinkProxy", "Side"]
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_TURNS_TO_END = 8
 
 
 class Side(Enum):
@@ -139,8 +140,10 @@ class LinkProxy:
         if server is not None:
             server.close()
             self.lead_nowhere()
-            # Aborted transports hand over their end in the next turn of the loop.
-            await asyncio.sleep(0)
+            # What the kernel had accepted is handed over, refused and ended in the next few turns
+            # of the loop, and aborted transports end there too.
+            for _ in range(_TURNS_TO_END):
+                await asyncio.sleep(0)
 
     # For its connections
 
@@ -169,6 +172,8 @@ class _Pipe(asyncio.Protocol):
         self._dialling: asyncio.Task[None] | None = None
         self._left = 2
         """How many of the two directions have not ended in good order."""
+        self._over = False
+        """Whether one of the two connections is over, in good order."""
         self._untold: Side | None = None
         """The side that is open although the other one is closed."""
         self.spoilt = False
@@ -213,8 +218,15 @@ class _Pipe(asyncio.Protocol):
 
     def lost(self, side: Side) -> None:
         """One of the two connections is over."""
-        if self._untold is None or self._untold is side:
+        if self._untold not in (None, side):
+            return
+        other = self._far if side is Side.NEAR else self._near
+        if other is None or not other.is_closing():
             self.reset()
+        elif self._over:
+            self._door.forget(self)
+        # One that is closing still has something to send.
+        self._over = True
 
     def close_side(self, closed: Side) -> None:
         """Closes one side, and does not tell the other."""
@@ -240,7 +252,7 @@ class _Pipe(asyncio.Protocol):
         if self._dialling is not None:
             self._dialling.cancel()
         for transport in (self._near, self._far):
-            if transport is not None and not transport.is_closing():
+            if transport is not None:
                 _reset(transport)
 
     def _spoil(self) -> None:
@@ -298,6 +310,7 @@ class _FarEnd(asyncio.Protocol):
 
 def _reset(transport: asyncio.Transport) -> None:
     connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is not None:
+    if connection is not None and connection.fileno() >= 0:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    # Also one that is closing: what it still has to send may never be taken.
     transport.abort()

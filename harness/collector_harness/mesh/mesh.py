@@ -58,8 +58,9 @@ _numbers = itertools.count(1)
 _REVERSE_LIMIT = timedelta(seconds=2)
 """How long the way back of a link may take where only the target's own dispatcher can tell: a
 target that never opens it is for the scenarios to find, not for the start."""
-_SETTLING_LIMIT = timedelta(seconds=3)
-"""How long the links of a node that was broken are waited for."""
+_SETTLING_LIMIT = timedelta(seconds=6)
+"""How long the links of a node that was broken are waited for: longer than the reference pauses
+between two tries to connect."""
 _GLANCE = timedelta(milliseconds=250)
 _NOTICE_LIMIT = timedelta(seconds=1)
 """How long it may take until the loss of a connection is known to those who had it."""
@@ -300,7 +301,12 @@ class Mesh:
                             hint="start the mesh with a plan in which this node can be disturbed",
                         )
                     )
-        await node.running.end()
+        front = node.running.front
+        if front is not None and any(front.door_for(source) for source in dialling):
+            # One that says good-bye tells its own address, past the doors of those who dialled.
+            await node.running.kill()
+        else:
+            await node.running.end()
         if moved:
             await node.close_client()
             await node.running.move(keep=fixed)
@@ -332,7 +338,7 @@ class Mesh:
             # What is seen as open may turn out to be lost only when something is sent.
             await self._wake(links)
             with contextlib.suppress(TargetFailed):
-                await self._until_up(links, limit=_GLANCE)
+                await self._until_up(links, limit=_GLANCE, asking=_SETTLING_LIMIT)
                 return
 
     async def _wake(self, links: Iterable[Link]) -> None:
@@ -443,23 +449,36 @@ class Mesh:
         await _all(self._dial(link) for link in links if not self._by_itself(link))
         await self._until_up(links)
 
-    async def _until_up(self, links: Iterable[Link], *, limit: timedelta | None = None) -> None:
+    async def _until_up(
+        self,
+        links: Iterable[Link],
+        *,
+        limit: timedelta | None = None,
+        asking: timedelta | None = None,
+    ) -> None:
+        """Waits until links are up: `limit` is for what can be looked at, `asking` for what has to
+        be asked; both are the limit of the start when None. Raises `TargetFailed` after it.
+        """
         limit = limit or self._ready_limit
         peers: defaultdict[str, list[RunningNode]] = defaultdict(list)
         asked: list[Coroutine[Any, Any, None]] = []
         for link in links:
             source, target = self._nodes[link.source], self._nodes[link.target]
             if isinstance(target.running, PeerNode) and not self._is_reliable(target.name):
-                asked.append(target.running.until_asked(limit=limit, by=source.name))
+                asked.append(target.running.until_asked(limit=asking or limit, by=source.name))
                 continue
             if source.collector is not None:
                 peers[source.name].append(target.running)
             elif source.running.dials:
-                asked.append(self._until_dispatching(link, source, target, limit=limit))
+                asked.append(self._until_dispatching(link, source, target, limit=asking or limit))
             if target.collector is not None:
                 peers[target.name].append(source.running)
             elif target.running.dials:
-                asked.append(self._until_dispatching_back(target, source, limit=limit))
+                asked.append(
+                    self._until_dispatching_back(
+                        target, source, limit=_REVERSE_LIMIT if asking is None else asking
+                    )
+                )
         await _all(
             [
                 *asked,
@@ -496,9 +515,7 @@ class Mesh:
     async def _until_dispatching_back(
         self, target: MeshNode, source: MeshNode, *, limit: timedelta
     ) -> None:
-        await until_it_dispatches(
-            target.node, target.client, source.node, limit=min(_REVERSE_LIMIT, limit)
-        )
+        await until_it_dispatches(target.node, target.client, source.node, limit=limit)
 
     def _checkpoint(self) -> None:
         self._checkpoints = {

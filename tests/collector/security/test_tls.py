@@ -38,7 +38,7 @@ async def test_a_collector_serves_and_validates_over_its_loopback_under_tls(
     assert west.statistics().loopback_calls == 1
 
 
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "west.example", "*.example"])
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "west.example", "*.mesh.example"])
 async def test_the_loopback_works_with_whatever_name_the_certificate_carries(
     field, files, authority, name
 ):

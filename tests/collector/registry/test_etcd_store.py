@@ -38,14 +38,14 @@ async def fleet(field, registry, count=3, **settings):
     return [field.caller(collector.address) for collector in collectors]
 
 
-async def test_what_one_registers_all_others_see_within_a_second(field, etcd):
+async def test_what_one_registers_all_others_see_within_two_seconds(field, etcd):
     callers = await fleet(field, EtcdRegistry(place=etcd.place()))
     await callers[0].register(*METHOD)
     registered = asyncio.get_running_loop().time()
     assert (await callers[0].validate(*METHOD)).is_valid
     for caller in callers[1:]:
         await field.eventually(lambda caller=caller: valid(caller))
-    assert asyncio.get_running_loop().time() - registered < 1
+    assert asyncio.get_running_loop().time() - registered < 2
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await callers[1].register(*METHOD)
     assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS

@@ -11,8 +11,8 @@ from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 class Wallflower(Connections):
     """Sees no point in a connection without a shared namespace."""
 
-    def __init__(self, settings):
-        super().__init__(settings)
+    def __init__(self, settings, **others):
+        super().__init__(settings, **others)
         self._mine = settings.namespaces
 
     def accept(self, request):
@@ -26,8 +26,8 @@ class Wallflower(Connections):
 class OneWayStreet(Connections):
     """Calls only the peers that it asked itself."""
 
-    def __init__(self, settings):
-        super().__init__(settings)
+    def __init__(self, settings, **others):
+        super().__init__(settings, **others)
         self._guests = set()
 
     def accept(self, request):

@@ -11,7 +11,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-from collector_reference import server
 from collector_reference.__main__ import main
 
 
@@ -20,12 +19,14 @@ def become(name: str) -> None:
     mutants = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text())
     if name not in mutants:
         sys.exit(f"there is no mutant '{name}'; there are: {', '.join(mutants)}")
-    for piece, place in mutants[name]["replaces"].items():
-        module, _, attribute = place.partition(":")
-        broken = getattr(importlib.import_module(module), attribute)
-        if not issubclass(broken, getattr(server, piece)):
-            sys.exit(f"{place} is no {piece}")
-        setattr(server, piece, broken)
+    for place, replacement in mutants[name]["replaces"].items():
+        module, _, piece = place.partition(":")
+        where = importlib.import_module(f"collector_reference.{module}")
+        theirs, _, attribute = replacement.partition(":")
+        broken = getattr(importlib.import_module(theirs), attribute)
+        if not issubclass(broken, getattr(where, piece)):
+            sys.exit(f"{replacement} is no {piece}")
+        setattr(where, piece, broken)
 
 
 if __name__ == "__main__":

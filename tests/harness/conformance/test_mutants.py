@@ -55,7 +55,7 @@ def test_a_mutant_breaks_its_requirement_and_no_other(mutant, mutants, program, 
         assert failure.position is not None
         assert failure.position.source.endswith(f"{breaks}.scenario.yaml")
         assert failure.mismatches or mutant in CRASHES
-        assert "collector listening on " in failure.logs["hub"]
+        assert failure.logs["hub"]
         assert failure.reproduce.endswith(f" -k {breaks} --seed {verdicts.seed}")
 
 

@@ -210,6 +210,10 @@ class Field:
         self._stack.push_async_callback(collector.kill)
         return collector
 
+    def after(self, release: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+        """Awaits this when the test is over."""
+        self._stack.push_async_callback(release, *arguments)
+
     def caller(self, address: str) -> Caller:
         """Returns a client of the collector at that address."""
         caller = Caller(address)

@@ -12,18 +12,25 @@ __all__ = ["descriptors_needed", "make_room"]
 
 _PER_NODE = 12
 _PER_LINK = 6
+_PER_DOOR = 4
 _SPARE = 64
 
 
-def descriptors_needed(topology: Topology) -> int:
-    """Returns an upper estimate of the open files of a mesh: `64 + 12 nodes + 6 links`.
+def descriptors_needed(topology: Topology, *, doors: int = 0) -> int:
+    """Returns an upper estimate of the open files of a mesh: `64 + 12 nodes + 6 links + 4 doors`.
 
     A node in process has a listening socket, both ends of its loopback and both ends of the
     harness's channel; one that is a process has three pipes, a front and both sides of each
     connection through it. A link is dialled from both sides: in process, each connection has two
-    ends here; through a front, up to three.
+    ends here; through a front, up to three. `doors` are those that faults need besides: each has
+    a listening socket and both sides of what is connected through it.
     """
-    return _SPARE + _PER_NODE * len(topology.nodes) + _PER_LINK * len(topology.links)
+    return (
+        _SPARE
+        + _PER_NODE * len(topology.nodes)
+        + _PER_LINK * len(topology.links)
+        + _PER_DOOR * doors
+    )
 
 
 def make_room(needed: int, *, what: str) -> None:

@@ -162,8 +162,9 @@ class Mesh:
         if self._started:
             raise InternalFault("a mesh that runs cannot be started again")
         begin = time.perf_counter()
+        doors = sum(len(list(each.running.front or ())) for each in self)
         make_room(
-            descriptors_needed(self.topology),
+            descriptors_needed(self.topology, doors=doors),
             what=f"a mesh of {len(self.topology.nodes)} nodes and {len(self.topology.links)} links",
         )
         try:

@@ -68,14 +68,14 @@ def _contest(floor: str, count: int, figure: str, what: str) -> Contest:
     )
 
 
+_EACH = (
+    "resident memory that one more collector takes in a process, of 100, each after a first health "
+    "check; floor: one more bare server with the same five services"
+)
+
 CONTESTS = (
-    _contest(
-        "bare",
-        MANY,
-        "each",
-        "resident memory that one more collector takes in a process, of 100, each after a first "
-        "health check; floor: one more bare server with the same five services",
-    ),
+    _contest("bare", MANY, "each", _EACH),
+    _contest("proven", MANY, "each", f"{_EACH} and a loopback channel that was used, as ours has"),
     _contest(
         "plain",
         1,
@@ -94,11 +94,15 @@ def _resident() -> int:
 async def _start(side: str, number: int) -> tuple[str, object]:
     if side == "plain":
         return await _start_plain()
-    if side == "bare":
+    if side in ("bare", "proven"):
         from benchmarks import bare
 
         server, address = await bare.start_with_every_service()
-        return address, server
+        if side == "bare":
+            return address, server
+        loopback = grpc.aio.insecure_channel(address, options=bare.CHANNEL_OPTIONS)
+        await health_pb2_grpc.HealthStub(loopback).Check(health_pb2.HealthCheckRequest())
+        return address, (server, loopback)
     from collector_reference import Collector, CollectorSettings
 
     collector = Collector(CollectorSettings(collector_id=f"node{number}", namespaces=("bench",)))

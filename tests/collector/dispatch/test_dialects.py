@@ -59,6 +59,52 @@ async def test_a_single_peer_is_marked_in_its_address(field):
         assert [connection.collector_id for connection in peer.connections()] == ["west"]
 
 
+@pytest.mark.parametrize("changing", ["west", "east"])
+async def test_changes_are_told_in_the_declared_dialect(field, changing):
+    """CON-007: also to a peer that asked for the connection itself."""
+    made = {
+        name: await field.collector(
+            name, namespaces=("users", "orders"), dialect=Dialect.ACCRETIONAL, probe=("users",)
+        )
+        for name in ("west", "east")
+    }
+    await made["west"].connect_to(made["east"].address)
+    await made[changing].remove_namespaces("orders")
+    for collector in made.values():
+        assert [each.shared_namespaces for each in collector.connections()] == [("users",)]
+        assert len(collector.connections()) == 1
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+async def test_calls_cross_a_connection_both_ways_in_either_dialect(field, dialect):
+    """CON-006, CON-007"""
+    west = await field.collector("west", namespaces=("users",), probe=("users",), dialect=dialect)
+    east = await field.collector("east", namespaces=("users",), probe=("users",), dialect=dialect)
+    await west.connect_to(east.address)
+    for via, target in ((west, "east"), (east, "west")):
+        reply = await field.caller(via.address).dispatch(
+            "users", "conformance.Probe", "WhoAmI", target=target
+        )
+        assert (reply.status.code, reply.handled_by_collector_id) == (200, target)
+
+
+async def test_a_marked_peer_hears_of_changes_and_of_restarts_in_its_dialect(field):
+    """CON-014"""
+    west = await field.collector("west", namespaces=("users",))
+    east = field.unstarted("east", namespaces=("users", "orders"), dialect=Dialect.ACCRETIONAL)
+    await east.start()
+    await west.connect_to(east.address, dialect=Dialect.ACCRETIONAL)
+    await west.add_namespaces("orders")
+    assert east.connections()[0].shared_namespaces == ("users", "orders")
+    await east.kill()
+    again = await field.collector(
+        "east", listen=east.address, namespaces=("orders",), dialect=Dialect.ACCRETIONAL
+    )
+    await field.until(lambda: bool(again.connections()))
+    assert again.connections()[0].collector_id == "west"
+    assert again.connections()[0].shared_namespaces == ("orders",)
+
+
 async def test_an_undeclared_dialect_is_not_guessed(field):
     """WIR-002"""
     native = await field.collector("native", namespaces=("users",))

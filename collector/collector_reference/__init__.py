@@ -30,6 +30,12 @@ from collector_reference.errors import (
 )
 from collector_reference.registry.memory import MemoryStore
 from collector_reference.registry.store import RegistryStore
+from collector_reference.security.values import (
+    Exposure,
+    OwnTokenSettings,
+    TlsSettings,
+    TokenSettings,
+)
 from collector_reference.server import Collector, Statistics
 from collector_reference.settings import CollectorSettings
 from collector_reference.validation.validators import RegistryValidator
@@ -45,6 +51,7 @@ __all__ = [
     "CollectorSettings",
     "Connection",
     "Dialect",
+    "Exposure",
     "Handler",
     "HandlerContext",
     "HandlerError",
@@ -53,6 +60,7 @@ __all__ = [
     "MemoryStore",
     "NotReady",
     "NotRegistered",
+    "OwnTokenSettings",
     "PeerError",
     "PeerRefused",
     "PeerUnreachable",
@@ -63,5 +71,7 @@ __all__ = [
     "RoutingSettings",
     "SettingsError",
     "Statistics",
+    "TlsSettings",
+    "TokenSettings",
     "UnsupportedOutput",
 ]

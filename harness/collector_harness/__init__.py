@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from collector_harness.scenario.engine import run_cases
     from collector_harness.scenario.loading import Case, Scenario, load_scenario, parse_scenario
     from collector_harness.targets import Target, parse_target
-    from collector_harness.topology import Link, Node, Served, Topology, parse_topology, shapes
+    from collector_harness.topology import (
+        Link,
+        Node,
+        NodeTls,
+        Served,
+        Topology,
+        parse_topology,
+        shapes,
+    )
 
 __all__ = [
     "BlockingMesh",
@@ -45,6 +53,7 @@ __all__ = [
     "MeshNode",
     "Node",
     "NodeClient",
+    "NodeTls",
     "Position",
     "Problem",
     "Reply",
@@ -83,7 +92,7 @@ _HOMES = {
     "scenario.loading": ("Case", "Scenario", "load_scenario", "parse_scenario"),
     "targets": ("Target", "parse_target"),
     "topology.grammar": ("parse_topology",),
-    "topology.values": ("Link", "Node", "Served", "Topology"),
+    "topology.values": ("Link", "Node", "NodeTls", "Served", "Topology"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

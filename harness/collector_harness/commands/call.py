@@ -5,6 +5,7 @@ Calls are made by `client`; here a command line becomes one and its answer is pr
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,8 +14,11 @@ from collector_harness.commands.options import debug_option
 
 if TYPE_CHECKING:
     from collector_harness.client import Reply
+    from collector_harness.client.credentials import ClientCredentials
 
 __all__ = ["command"]
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(
@@ -41,9 +45,23 @@ Examples:
     metavar="SECONDS",
     help="How long the call may take.",
 )
+@click.option("--tls", is_flag=True, help="Dial with TLS; implied by the files below.")
+@click.option("--tls-ca", metavar="FILE", type=_FILE, help="What the collector is trusted by.")
+@click.option("--tls-cert", metavar="FILE", type=_FILE, help="The certificate to show (mTLS).")
+@click.option("--tls-key", metavar="FILE", type=_FILE, help="The key of that certificate.")
+@click.option("--token-file", metavar="FILE", type=_FILE, help="Holds the bearer token to send.")
 @debug_option
 def command(
-    address: str, method: str, request_json: str, metadata: tuple[str, ...], deadline: float
+    address: str,
+    method: str,
+    request_json: str,
+    metadata: tuple[str, ...],
+    deadline: float,
+    tls: bool,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    token_file: Path | None,
 ) -> int:
     """Makes one call to the collector at ADDRESS and prints the response as JSON.
 
@@ -51,11 +69,26 @@ def command(
     by server reflection for other services. How the call ended goes to standard error; the
     exit code is 0 for the status OK and 1 for any other.
     """
+    from collector_harness.client.credentials import ClientCredentials
     from collector_harness.commands.signals import run_until_signalled
+    from collector_harness.errors import InvalidInput, Problem
 
     request = _request(request_json)
     pairs = _metadata(metadata)
-    return run_until_signalled(lambda: _call(address, method, request, pairs, deadline))
+    if (tls_cert is None) is not (tls_key is None):
+        raise InvalidInput(
+            Problem(message="--tls-cert and --tls-key are given together, or neither of them")
+        )
+    credentials = ClientCredentials(
+        tls=tls or tls_ca is not None or tls_cert is not None,
+        ca=tls_ca,
+        cert=tls_cert,
+        key=tls_key,
+        token=None if token_file is None else token_file.read_text().strip(),
+    )
+    return run_until_signalled(
+        lambda: _call(address, method, request, pairs, deadline, credentials)
+    )
 
 
 async def _call(
@@ -64,6 +97,7 @@ async def _call(
     request: object,
     metadata: tuple[tuple[str, str], ...],
     deadline: float,
+    credentials: ClientCredentials,
 ) -> int:
     import json
 
@@ -72,7 +106,7 @@ async def _call(
     from collector_harness.reports.cards import duration
     from collector_harness.reports.escaping import one_line
 
-    async with NodeClient(address) as client:
+    async with NodeClient(address, credentials=credentials) as client:
         reply = await client.call(method, request, metadata=metadata, timeout=deadline)
     if reply.response is not None:
         # ASCII only, so that nothing that the collector says can move the cursor.

@@ -2,12 +2,13 @@
 
 from collector_harness.topology.grammar import TopologySpec, build_topology, parse_topology
 from collector_harness.topology.shapes import chain, mesh, random_topology, ring, star
-from collector_harness.topology.values import REFERENCE, Link, Node, Served, Topology
+from collector_harness.topology.values import REFERENCE, Link, Node, NodeTls, Served, Topology
 
 __all__ = [
     "REFERENCE",
     "Link",
     "Node",
+    "NodeTls",
     "Served",
     "Topology",
     "TopologySpec",

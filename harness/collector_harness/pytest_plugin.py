@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "topology(definition): the mesh that the fixture `topology` brings up: YAML text, a path, "
-        "a mapping or a Topology",
+        "a mapping or a Topology; with faults=True all of it can be disturbed",
     )
 
 

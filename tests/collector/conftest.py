@@ -288,11 +288,17 @@ def status_of() -> Callable[[Any], tuple[int, str]]:
 
 
 @pytest.fixture
-def closed_port() -> Mapping[str, str]:
-    """An address at which nobody listens, as `address`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return {"address": f"127.0.0.1:{probe.getsockname()[1]}"}
+def closed_port() -> Iterator[Mapping[str, str]]:
+    """An address at which nobody listens, as `address`, nor can begin to during the test."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield {"address": f"127.0.0.1:{held.getsockname()[1]}"}
+
+
+@pytest.fixture
+def free_port() -> Mapping[str, str]:
+    """An address at which nobody listens yet, as `address`."""
+    return {"address": f"127.0.0.1:{_free_ports(1)[0]}"}
 
 
 @pytest.fixture

@@ -202,13 +202,13 @@ async def test_a_peer_that_never_answers_is_given_up_within_the_limit(field, bri
     assert collector.connections() == ()
 
 
-async def test_an_address_is_tried_until_somebody_answers_there(field, closed_port):
+async def test_an_address_is_tried_until_somebody_answers_there(field, free_port):
     """CON-011"""
-    collector = await field.collector(namespaces=("users",), connect=(closed_port["address"],))
+    collector = await field.collector(namespaces=("users",), connect=(free_port["address"],))
     caller = field.caller(collector.address)
     assert (await caller.dispatch("users", "S", "M")).status.code == 404
     assert collector.connections() == ()
-    await field.peer("east", port=int(closed_port["address"].rpartition(":")[2]))
+    await field.peer("east", port=int(free_port["address"].rpartition(":")[2]))
     await field.until(lambda: bool(collector.connections()))
     reply = await caller.dispatch("users", "S", "M")
     assert (reply.status, reply.handled_by_collector_id) == (OK, "east")

@@ -133,8 +133,8 @@ async def test_peers_are_found_by_the_names_of_the_settings(field):
     )
 
 
-async def test_a_collector_that_finds_itself_is_no_peer_of_itself(field, closed_port):
-    place = closed_port["address"]
+async def test_a_collector_that_finds_itself_is_no_peer_of_itself(field, free_port):
+    place = free_port["address"]
     other = await field.collector("other", namespaces=("users",))
     west = await field.collector(
         "west",

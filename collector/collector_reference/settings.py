@@ -199,11 +199,18 @@ class CollectorSettings:
             given[field] = _split(environment.get(variable, ""))
         given.setdefault("collector_id", f"collector-{uuid.uuid4().hex[:12]}")
         given["validation"] = _on_or_off(environment, "COLLECTOR_VALIDATION")
-        given["health_interval"] = _seconds(environment, "COLLECTOR_HEALTH_INTERVAL", "10")
+        for variable, field in _TIMES.items():
+            if environment.get(variable):
+                given[field] = _seconds(variable, environment[variable])
+        for variable, field in _COUNTS.items():
+            if environment.get(variable):
+                given[field] = _count(variable, environment[variable])
         try:
             return cls(**given)  # type: ignore[arg-type] # each field is read by its own table
         except SettingsError as error:
-            variables = {field: name for name, field in (_TEXTS | _LISTS).items()}
+            variables = {
+                field: name for name, field in (_TEXTS | _LISTS | _TIMES | _COUNTS).items()
+            }
             raise SettingsError(
                 variables.get(error.setting, error.setting), error.problem
             ) from error
@@ -223,6 +230,19 @@ _LISTS = {
 }
 
 
+_TIMES = {
+    "COLLECTOR_VALIDATION_CACHE": "validation_cache",
+    "COLLECTOR_READY_LIMIT": "ready_limit",
+    "COLLECTOR_GRACE": "grace",
+    "COLLECTOR_REFUSAL_WINDOW": "refusal_window",
+    "COLLECTOR_HEALTH_INTERVAL": "health_interval",
+}
+_COUNTS = {
+    "COLLECTOR_MAX_MESSAGE_BYTES": "max_message_bytes",
+    "COLLECTOR_WORKER_THREADS": "worker_threads",
+}
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -234,15 +254,17 @@ def _on_or_off(environment: Mapping[str, str], variable: str, default: str = "on
     return text == "on"
 
 
-def _seconds(environment: Mapping[str, str], variable: str, default: str) -> timedelta:
-    text = environment.get(variable) or default
+def _seconds(variable: str, text: str) -> timedelta:
     try:
-        seconds = timedelta(seconds=float(text))
+        return timedelta(seconds=float(text))
     except (ValueError, OverflowError) as error:
         raise SettingsError(variable, f"'{text}' is not a number of seconds") from error
-    if seconds < timedelta(0):
-        raise SettingsError(variable, "a time cannot be negative; 0 switches it off")
-    return seconds
+
+
+def _count(variable: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise SettingsError(variable, f"'{text}' is not a whole number")
+    return int(text)
 
 
 def _dialect(environment: Mapping[str, str], variable: str) -> Dialect:

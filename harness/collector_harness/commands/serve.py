@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from collector_harness.commands.operations_flags import OPERATIONS_FLAGS
 from collector_harness.commands.options import debug_option
 from collector_harness.commands.routing_flags import ROUTING_FLAGS
 from collector_harness.commands.security_flags import SECURITY_FLAGS
@@ -80,37 +81,7 @@ FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     **SECURITY_FLAGS,
     **ROUTING_FLAGS,
-    "COLLECTOR_CALL_LOG": (
-        "--call-log",
-        "off|text|json",
-        "A line in the log for each call. Default: text.",
-    ),
-    "COLLECTOR_METRICS": (
-        "--metrics",
-        "HOST:PORT",
-        "Where Prometheus finds its metrics; port 0 is any free one. Default: nowhere.",
-    ),
-    "COLLECTOR_TRACING": (
-        "--tracing",
-        "off|otlp|console",
-        "Where the spans of calls go. Default: off.",
-    ),
-    "COLLECTOR_ADMIN": ("--admin", "on|off", "Serve collector.CollectorAdmin. Default: off."),
-    "COLLECTOR_HEALTH_INTERVAL": (
-        "--health-interval",
-        "SECONDS",
-        "How often it looks at its own services over the loopback; 0 is never. Default: 10.",
-    ),
-    "COLLECTOR_BACKENDS": (
-        "--backends",
-        "LIST",
-        "Services that ordinary gRPC servers execute: namespace/Service=host:port,...",
-    ),
-    "COLLECTOR_GRPC_DEBUG": (
-        "--grpc-debug",
-        "on|off|TRACERS",
-        "gRPC's own debug log on standard error. Default: off.",
-    ),
+    **OPERATIONS_FLAGS,
 }
 """Flag, placeholder and help by the variable that the flag stands for."""
 

@@ -1,0 +1,75 @@
+"""The flags of `collector-harness serve` that are about running a collector; see
+docs/collector.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["OPERATIONS_FLAGS"]
+
+OPERATIONS_FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "COLLECTOR_CALL_LOG": (
+        "--call-log",
+        "off|text|json",
+        "A line in the log for each call. Default: text.",
+    ),
+    "COLLECTOR_METRICS": (
+        "--metrics",
+        "HOST:PORT",
+        "Where Prometheus finds its metrics; port 0 is any free one. Default: nowhere.",
+    ),
+    "COLLECTOR_TRACING": (
+        "--tracing",
+        "off|otlp|console",
+        "Where the spans of calls go. Default: off.",
+    ),
+    "COLLECTOR_ADMIN": ("--admin", "on|off", "Serve collector.CollectorAdmin. Default: off."),
+    "COLLECTOR_HEALTH_INTERVAL": (
+        "--health-interval",
+        "SECONDS",
+        "How often it looks at its own services over the loopback; 0 is never. Default: 10.",
+    ),
+    "COLLECTOR_BACKENDS": (
+        "--backends",
+        "LIST",
+        "Services that ordinary gRPC servers execute: namespace/Service=host:port,...",
+    ),
+    "COLLECTOR_GRPC_DEBUG": (
+        "--grpc-debug",
+        "on|off|TRACERS",
+        "gRPC's own debug log on standard error. Default: off.",
+    ),
+    "COLLECTOR_VALIDATION_CACHE": (
+        "--validation-cache",
+        "SECONDS",
+        "How long an answer of the registry is believed; 0 asks for every call. Default: 5.",
+    ),
+    "COLLECTOR_READY_LIMIT": (
+        "--ready-limit",
+        "SECONDS",
+        "How long registry and backends may take to answer at the start. Default: 5.",
+    ),
+    "COLLECTOR_GRACE": (
+        "--grace",
+        "SECONDS",
+        "How long calls in flight may take when it stops. Default: 10.",
+    ),
+    "COLLECTOR_REFUSAL_WINDOW": (
+        "--refusal-window",
+        "SECONDS",
+        "How much of the grace it refuses calls before its port closes. Default: 0.2.",
+    ),
+    "COLLECTOR_MAX_MESSAGE_BYTES": (
+        "--max-message-bytes",
+        "BYTES",
+        "The largest message that it accepts. Default: 4194304.",
+    ),
+    "COLLECTOR_WORKER_THREADS": (
+        "--worker-threads",
+        "COUNT",
+        "The most plain handlers that run at a time. Default: 32.",
+    ),
+}
+"""Flag, placeholder and help by the variable that the flag stands for."""

@@ -19,13 +19,17 @@ from collector_reference.errors import (
     CollectorError,
     HandlerError,
     InvalidRecord,
+    MissingExtra,
     NotReady,
     NotRegistered,
     PeerError,
     PeerRefused,
     PeerUnreachable,
     RegistryUnavailable,
+    RestoreRefused,
     SettingsError,
+    StoreUnavailable,
+    StoreUnusable,
     UnsupportedOutput,
 )
 from collector_reference.registry.memory import MemoryStore
@@ -37,7 +41,7 @@ from collector_reference.security.values import (
     TokenSettings,
 )
 from collector_reference.server import Collector, Statistics
-from collector_reference.settings import CollectorSettings
+from collector_reference.settings import CollectorSettings, ValidatorKind
 from collector_reference.validation.validators import RegistryValidator
 
 __all__ = [
@@ -58,6 +62,7 @@ __all__ = [
     "HealthCheckSettings",
     "InvalidRecord",
     "MemoryStore",
+    "MissingExtra",
     "NotReady",
     "NotRegistered",
     "OwnTokenSettings",
@@ -67,11 +72,15 @@ __all__ = [
     "RegistryStore",
     "RegistryUnavailable",
     "RegistryValidator",
+    "RestoreRefused",
     "RetrySettings",
     "RoutingSettings",
     "SettingsError",
     "Statistics",
+    "StoreUnavailable",
+    "StoreUnusable",
     "TlsSettings",
     "TokenSettings",
     "UnsupportedOutput",
+    "ValidatorKind",
 ]

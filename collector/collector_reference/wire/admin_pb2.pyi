@@ -22,6 +22,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ListConnectionsRequest(_message.Message):
+    """Asks for all of them."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -37,18 +39,23 @@ Global___ListConnectionsRequest: _TypeAlias = ListConnectionsRequest  # noqa: Y0
 
 @_typing.final
 class ListConnectionsResponse(_message.Message):
+    """The connections as they were at that moment."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     COLLECTOR_ID_FIELD_NUMBER: _builtins.int
     NAMESPACES_FIELD_NUMBER: _builtins.int
     CONNECTIONS_FIELD_NUMBER: _builtins.int
     collector_id: _builtins.str
+    """Of this collector."""
     @_builtins.property
     def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The namespaces that this collector shares with its peers now."""
 
     @_builtins.property
-    def connections(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdminConnection]: ...
+    def connections(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdminConnection]:
+        """One for each peer."""
+
     def __init__(
         self,
         *,
@@ -66,6 +73,8 @@ Global___ListConnectionsResponse: _TypeAlias = ListConnectionsResponse  # noqa: 
 
 @_typing.final
 class AdminConnection(_message.Message):
+    """A connection with a peer."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     CONNECTION_ID_FIELD_NUMBER: _builtins.int
@@ -77,19 +86,23 @@ class AdminConnection(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     BREAKER_FIELD_NUMBER: _builtins.int
     connection_id: _builtins.str
+    """Unique for each connection."""
     collector_id: _builtins.str
     """Of the peer; empty where it gave none."""
     address: _builtins.str
+    """Where the peer is dialled."""
     established: _builtins.bool
     """Whether a call could be sent at that moment."""
     serving: _builtins.bool
-    """Whether the peer says that it serves."""
+    """Whether the peer says that it serves; true where peers are not asked."""
     pending: _builtins.int
     """How many calls were on their way to it."""
     breaker: _builtins.str
-    """Of its calls; empty where there are no breakers."""
+    """The phase of its breaker: closed, open or half-open; empty where there are no breakers."""
     @_builtins.property
-    def shared_namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def shared_namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The namespaces that both have."""
+
     def __init__(
         self,
         *,
@@ -112,11 +125,13 @@ Global___AdminConnection: _TypeAlias = AdminConnection  # noqa: Y015
 
 @_typing.final
 class ListHandlersRequest(_message.Message):
+    """Asks for the handlers of a namespace."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NAMESPACE_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
-    """Empty for all."""
+    """Empty for all namespaces."""
     def __init__(
         self,
         *,
@@ -132,11 +147,15 @@ Global___ListHandlersRequest: _TypeAlias = ListHandlersRequest  # noqa: Y015
 
 @_typing.final
 class ListHandlersResponse(_message.Message):
+    """The handlers as they were at that moment."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     HANDLERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def handlers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdminHandler]: ...
+    def handlers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdminHandler]:
+        """One for each method."""
+
     def __init__(
         self,
         *,
@@ -152,6 +171,8 @@ Global___ListHandlersResponse: _TypeAlias = ListHandlersResponse  # noqa: Y015
 
 @_typing.final
 class AdminHandler(_message.Message):
+    """A method that this collector executes itself."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NAMESPACE_FIELD_NUMBER: _builtins.int
@@ -159,8 +180,11 @@ class AdminHandler(_message.Message):
     METHOD_NAME_FIELD_NUMBER: _builtins.int
     EXECUTIONS_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
+    """The namespace that it is in."""
     service: _builtins.str
+    """The service's name."""
     method_name: _builtins.str
+    """The method's name."""
     executions: _builtins.int
     """How often it ran."""
     def __init__(
@@ -181,6 +205,8 @@ Global___AdminHandler: _TypeAlias = AdminHandler  # noqa: Y015
 
 @_typing.final
 class GetStatisticsRequest(_message.Message):
+    """Asks for everything that is counted."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -196,6 +222,8 @@ Global___GetStatisticsRequest: _TypeAlias = GetStatisticsRequest  # noqa: Y015
 
 @_typing.final
 class GetStatisticsResponse(_message.Message):
+    """The counts at that moment."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final

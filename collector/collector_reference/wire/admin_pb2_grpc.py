@@ -57,19 +57,22 @@ class CollectorAdminServicer(object):
     """
 
     def ListConnections(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Tells the connection table, breakers included.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListHandlers(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Tells the handlers, and how often each ran.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatistics(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Tells what was counted since the collector became ready.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

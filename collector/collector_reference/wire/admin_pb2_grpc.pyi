@@ -36,8 +36,11 @@ class CollectorAdminStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CollectorAdminAsyncStub: ...
     ListConnections: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListConnectionsRequest, _admin_pb2.ListConnectionsResponse]
+    """Tells the connection table, breakers included."""
     ListHandlers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListHandlersRequest, _admin_pb2.ListHandlersResponse]
+    """Tells the handlers, and how often each ran."""
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatisticsRequest, _admin_pb2.GetStatisticsResponse]
+    """Tells what was counted since the collector became ready."""
 
 @_typing.type_check_only
 class CollectorAdminAsyncStub(CollectorAdminStub):
@@ -45,8 +48,11 @@ class CollectorAdminAsyncStub(CollectorAdminStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListConnections: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListConnectionsRequest, _admin_pb2.ListConnectionsResponse]  # type: ignore[assignment]
+    """Tells the connection table, breakers included."""
     ListHandlers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListHandlersRequest, _admin_pb2.ListHandlersResponse]  # type: ignore[assignment]
+    """Tells the handlers, and how often each ran."""
     GetStatistics: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatisticsRequest, _admin_pb2.GetStatisticsResponse]  # type: ignore[assignment]
+    """Tells what was counted since the collector became ready."""
 
 class CollectorAdminServicer(metaclass=_abc_1.ABCMeta):
     """Off unless it is switched on. Every RPC only reads."""
@@ -56,20 +62,23 @@ class CollectorAdminServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _admin_pb2.ListConnectionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.ListConnectionsResponse, _abc.Awaitable[_admin_pb2.ListConnectionsResponse]]: ...
+    ) -> _typing.Union[_admin_pb2.ListConnectionsResponse, _abc.Awaitable[_admin_pb2.ListConnectionsResponse]]:
+        """Tells the connection table, breakers included."""
 
     @_abc_1.abstractmethod
     def ListHandlers(
         self,
         request: _admin_pb2.ListHandlersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.ListHandlersResponse, _abc.Awaitable[_admin_pb2.ListHandlersResponse]]: ...
+    ) -> _typing.Union[_admin_pb2.ListHandlersResponse, _abc.Awaitable[_admin_pb2.ListHandlersResponse]]:
+        """Tells the handlers, and how often each ran."""
 
     @_abc_1.abstractmethod
     def GetStatistics(
         self,
         request: _admin_pb2.GetStatisticsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.GetStatisticsResponse, _abc.Awaitable[_admin_pb2.GetStatisticsResponse]]: ...
+    ) -> _typing.Union[_admin_pb2.GetStatisticsResponse, _abc.Awaitable[_admin_pb2.GetStatisticsResponse]]:
+        """Tells what was counted since the collector became ready."""
 
 def add_CollectorAdminServicer_to_server(servicer: CollectorAdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

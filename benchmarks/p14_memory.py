@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import statistics
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +25,6 @@ from benchmarks.ratios import Target
 __all__ = ["CONTESTS"]
 
 MANY = 100
-RUNS = 3
 MEGABYTE = 1024 * 1024
 
 
@@ -47,7 +45,7 @@ def _measure(side: str, count: int, figure: str) -> Measure:
         return {"whole": whole, "each": each}[figure] / MEGABYTE
 
     async def measure() -> Mapping[str, float]:
-        return {figure: statistics.median([await run() for _ in range(RUNS)])}
+        return {figure: await run()}
 
     return measure
 

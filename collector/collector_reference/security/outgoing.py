@@ -84,9 +84,14 @@ class SecuredChannel(grpc.aio.Channel):
             return self._channel
         version = identity.version
         if version != self._version:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                # Another thread only looks at the state: the next call replaces the channel.
+                return self._channel
             self._version = version
             former, self._channel = self._channel, self._opened()
-            task = asyncio.ensure_future(former.close(_LAST_CALLS))
+            task = loop.create_task(former.close(_LAST_CALLS))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
         return self._channel

@@ -89,7 +89,7 @@ class Transport:
             self._answered = True
         if self._answered:
             return failure
-        reason = await self._credentials.why_unreachable(self._address, seconds=0.5)
+        reason = await self._credentials.why_unreachable(self._address, seconds=2.0)
         if reason is None:
             return failure
         return replace(failure, message=f"{reason} ({failure.message})")

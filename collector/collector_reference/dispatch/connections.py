@@ -39,6 +39,7 @@ _LOG = logging.getLogger(__name__)
 
 _FIRST_PAUSE = timedelta(milliseconds=50)
 _LONGEST_PAUSE = timedelta(seconds=2)
+_TOLD_AT_ONCE = 64
 
 
 class Connections:
@@ -196,11 +197,13 @@ class Connections:
             else:
                 left = shared(peer.offered, frozenset(self._told(peer)))
             self._put(key, peer, left)
-        await asyncio.gather(*(self._tell_now_or_later(peer) for peer in self._table))
+        places = asyncio.Semaphore(_TOLD_AT_ONCE)
+        await asyncio.gather(*(self._tell_now_or_later(peer, places) for peer in self._table))
 
-    async def _tell_now_or_later(self, peer: Peer) -> None:
+    async def _tell_now_or_later(self, peer: Peer, places: asyncio.Semaphore) -> None:
         try:
-            await self._tell(peer)
+            async with places:
+                await self._tell(peer)
         except PeerError as error:
             _LOG.info("%s; it will be told the namespaces later", error)
             if not self._closed:

@@ -15,7 +15,7 @@ def call(address: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             *(sys.executable, "-m", "collector_harness", "call"),
-            *(address, "collector.CollectorRegistry/ListServices", *words),
+            *(address, "collector.CollectorRegistry/ListServices", "--deadline", "45", *words),
         ],
         capture_output=True,
         text=True,
@@ -42,9 +42,9 @@ def test_it_shows_a_certificate_and_a_token_and_says_what_is_wrong_without(tmp_p
                 asyncio.to_thread(call, west.address),
                 asyncio.to_thread(call, west.address, "--tls-cert", str(shown.cert)),
             )
-        assert (whole.returncode, '"services"' in whole.stdout) == (0, True)
-        assert (bare.returncode, "UNAUTHENTICATED" in bare.stderr) == (1, True)
-        assert (plain.returncode, "plaintext against TLS" in plain.stderr) == (5, True)
-        assert (half.returncode, "given together" in half.stderr) == (2, True)
+        assert (whole.returncode, '"services"' in whole.stdout) == (0, True), whole
+        assert (bare.returncode, "UNAUTHENTICATED" in bare.stderr) == (1, True), bare
+        assert (plain.returncode, "plaintext against TLS" in plain.stderr) == (5, True), plain
+        assert (half.returncode, "given together" in half.stderr) == (2, True), half
 
     asyncio.run(work())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collector_reference.backends.values import BackendSettings
 from collector_reference.dispatch.breaker import BreakerSnapshot
 from collector_reference.dispatch.dialects import Dialect
 from collector_reference.dispatch.handlers import Handler, HandlerContext
@@ -15,9 +16,11 @@ from collector_reference.dispatch.tuning import (
 )
 from collector_reference.errors import (
     AlreadyRegistered,
+    BackendUnusable,
     BindError,
     CollectorError,
     HandlerError,
+    HandlerFailed,
     InvalidRecord,
     MissingExtra,
     NotReady,
@@ -32,6 +35,7 @@ from collector_reference.errors import (
     StoreUnusable,
     UnsupportedOutput,
 )
+from collector_reference.observability.values import CallLog, MetricsSettings, Tracing
 from collector_reference.registry.memory import MemoryStore
 from collector_reference.registry.store import RegistryStore
 from collector_reference.security.values import (
@@ -46,10 +50,13 @@ from collector_reference.validation.validators import RegistryValidator
 
 __all__ = [
     "AlreadyRegistered",
+    "BackendSettings",
+    "BackendUnusable",
     "Balancing",
     "BindError",
     "BreakerSettings",
     "BreakerSnapshot",
+    "CallLog",
     "Collector",
     "CollectorError",
     "CollectorSettings",
@@ -59,9 +66,11 @@ __all__ = [
     "Handler",
     "HandlerContext",
     "HandlerError",
+    "HandlerFailed",
     "HealthCheckSettings",
     "InvalidRecord",
     "MemoryStore",
+    "MetricsSettings",
     "MissingExtra",
     "NotReady",
     "NotRegistered",
@@ -81,6 +90,7 @@ __all__ = [
     "StoreUnusable",
     "TlsSettings",
     "TokenSettings",
+    "Tracing",
     "UnsupportedOutput",
     "ValidatorKind",
 ]

@@ -25,6 +25,7 @@ from collector_reference.dispatch.health_checks import HealthChecks
 from collector_reference.dispatch.peers import Connection, Peer
 from collector_reference.dispatch.routing import shared
 from collector_reference.dispatch.table import Key, PeerTable, key_of
+from collector_reference.dispatch.telling import Telling
 from collector_reference.errors import PeerError, PeerRefused, PeerUnreachable
 from collector_reference.settings import CollectorSettings
 from collector_reference.wire.common_pb2 import Status
@@ -39,7 +40,6 @@ _LOG = logging.getLogger(__name__)
 
 _FIRST_PAUSE = timedelta(milliseconds=50)
 _LONGEST_PAUSE = timedelta(seconds=2)
-_TOLD_AT_ONCE = 64
 
 
 class Connections:
@@ -56,6 +56,14 @@ class Connections:
         self._background: set[asyncio.Task[None]] = set()
         self._retired: set[grpc.aio.Channel] = set()
         self._closed = False
+        self._telling = Telling(
+            self._table,
+            ask=self._ask,
+            agreed=lambda key, peer, response: self._put(
+                key, peer, self._shared_after(peer, response)
+            ),
+            spawn=self._spawn,
+        )
         self._leaving = False
 
     def open(self, addresses: tuple[str, ...]) -> None:
@@ -197,44 +205,8 @@ class Connections:
             else:
                 left = shared(peer.offered, frozenset(self._told(peer)))
             self._put(key, peer, left)
-        places = asyncio.Semaphore(_TOLD_AT_ONCE)
-        await asyncio.gather(*(self._tell_now_or_later(peer, places) for peer in self._table))
-
-    async def _tell_now_or_later(self, peer: Peer, places: asyncio.Semaphore) -> None:
-        try:
-            async with places:
-                await self._tell(peer)
-        except PeerError as error:
-            _LOG.info("%s; it will be told the namespaces later", error)
-            if not self._closed:
-                self._spawn(self._tell_until_done(peer))
-
-    async def _tell_until_done(self, peer: Peer) -> None:
-        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
-            await asyncio.sleep(pause)
-            try:
-                await self._tell(peer)
-            except PeerError:
-                continue
-            return
-
-    async def _tell(self, peer: Peer) -> None:
-        """Asks again for a connection that there is, so that the peer hears the namespaces."""
-        async with peer.telling:
-            key = key_of(peer.collector_id, peer.address)
-            if self._table.get(key) is not peer:
-                return
-            heard = peer.heard
-            response = await self._ask(peer)
-            if self._table.get(key) is not peer or (
-                peer.collector_id and response.target_collector_id != peer.collector_id
-            ):
-                # Somebody else is there by now, whom the keeper deals with.
-                return
-            peer.connection_id = response.connection_id
-            if peer.heard == heard:
-                # Else the peer itself has said meanwhile what it has, and later than this answer.
-                self._put(key, peer, self._shared_after(peer, response))
+        if not self._closed:
+            await self._telling.everybody()
 
     async def _ask(self, peer: Peer) -> ConnectResponse:
         return await peer.ask_to_connect(

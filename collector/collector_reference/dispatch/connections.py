@@ -270,22 +270,16 @@ class Connections:
 
     def _peer_at(self, address: str, *, like: Peer | None) -> Peer:
         """Returns a new peer, kept up as the one was whose place it takes."""
-        if like is None or not like.kept:
-            return Peer(
-                address=address,
-                channel=self._dial(address),
-                dialect=self._settings.dialect,
-                breaker=self._breaker(),
-            )
-        return Peer(
+        peer = Peer(
             address=address,
             channel=self._dial(address),
-            kept=True,
-            chosen=like.chosen,
-            dialect=like.dialect,
-            advertised=like.advertised,
+            dialect=self._settings.dialect,
             breaker=self._breaker(),
         )
+        if like is not None and like.kept:
+            peer.kept, peer.chosen = True, like.chosen
+            peer.dialect, peer.advertised = like.dialect, like.advertised
+        return peer
 
     # The table
 

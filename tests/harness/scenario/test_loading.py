@@ -151,7 +151,9 @@ def test_what_has_no_engine_is_told_with_its_line(step: str, line: int, told: st
     assert problem.position.line == line
 
 
-@pytest.mark.parametrize("key", ["token: '${secret.x}'", "store: x", "address: 'a:1'", "logs: true"])
+@pytest.mark.parametrize(
+    "key", ["token: '${secret.x}'", "store: x", "address: 'a:1'", "logs: true"]
+)
 def test_a_node_that_needs_what_has_no_engine_is_told(key: str) -> None:
     scenario = parse_scenario(
         "version: 1\nscenario: x\ntopology:\n  nodes:\n"

@@ -513,19 +513,27 @@ class Collector:
         guard = None if self._gate is None else self._gate.guard
         return () if guard is None else (guard,)
 
-    def _attach(self, server: grpc.aio.Server) -> None:
-        dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)
-        if self._settings.dialect is not Dialect.NATIVE:
-            server.add_registered_method_handlers(
-                DISPATCHER,
-                {
-                    "Connect": grpc.unary_unary_rpc_method_handler(
-                        self._dispatcher.Connect,
-                        request_deserializer=self._settings.dialect.read,
-                        response_serializer=ConnectResponse.SerializeToString,
-                    )
-                },
+    def _attach_dispatcher(self, server: grpc.aio.Server) -> None:
+        if self._settings.dialect is Dialect.NATIVE:
+            dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)
+            return
+        connect = {
+            "Connect": grpc.unary_unary_rpc_method_handler(
+                self._dispatcher.Connect,
+                request_deserializer=self._settings.dialect.read,
+                response_serializer=ConnectResponse.SerializeToString,
             )
+        }
+        # Older grpcio asks generic handlers alone, the first one first; newer asks registered
+        # methods before them, the last one wins. So it stands on both sides of the generated one.
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(DISPATCHER, connect),)
+        )
+        dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(self._dispatcher, server)
+        server.add_registered_method_handlers(DISPATCHER, connect)
+
+    def _attach(self, server: grpc.aio.Server) -> None:
+        self._attach_dispatcher(server)
         registry_pb2_grpc.add_CollectorRegistryServicer_to_server(
             RegistryService(
                 self._store,

@@ -41,8 +41,10 @@ from collector_harness.targets import Reference, Target
 __all__ = ["Verdict", "run_case"]
 
 _LOG_LINES = 40
-_NOTICE_LIMIT = timedelta(milliseconds=500)
+_NOTICE_LIMIT = timedelta(seconds=1)
 """The time in which the end of a process becomes known after its connections have ended."""
+_NOTICE_LIMIT_OF_FAILURES = timedelta(seconds=3)
+"""The same for a case that went wrong: it is worth more to know why than to be done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +156,8 @@ class _CaseRun:
         # The end of a process is noticed later than the end of its connections: without a moment
         # of patience a death would be told as a call that could not be made, or not at all.
         if self._unreachable and any(node.alive and node.collector is None for node in mesh):
-            async for _ in pauses(_NOTICE_LIMIT):
+            passed = self.outcome is Outcome.PASSED
+            async for _ in pauses(_NOTICE_LIMIT if passed else _NOTICE_LIMIT_OF_FAILURES):
                 if mesh.failures():
                     break
         return mesh.failures()

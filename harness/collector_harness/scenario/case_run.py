@@ -79,7 +79,7 @@ class _CaseRun:
     exit_code: ExitCode = ExitCode.OK
     failure: Failure | None = None
     _unreachable: bool = False
-    """Whether a call was answered UNAVAILABLE, by whomever."""
+    """Whether a call failed in gRPC itself, as it does when who answers is gone."""
     _broken: dict[int, Place] = field(default_factory=dict)
     """The innermost step of each error that is no unmet expectation, by its identity."""
     _cut_off: Place | None = None
@@ -222,7 +222,8 @@ class _CaseRun:
         self._broken.setdefault(id(error), at)
 
     def _call_finished(self, at: Place, reply: Reply) -> None:
-        self._unreachable = self._unreachable or reply.status == "UNAVAILABLE"
+        # However the end of a connection is told: UNAVAILABLE, CANCELLED, UNKNOWN.
+        self._unreachable = self._unreachable or (reply.layer == "grpc" and reply.status != "OK")
         self.emit(
             CallFinished(
                 case=self.case.id,

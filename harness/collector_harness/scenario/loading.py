@@ -28,6 +28,7 @@ from collector_harness.scenario.model import (
     StepBase,
     TogetherStep,
 )
+from collector_harness.scenario.names import name_problems
 from collector_harness.scenario.support import unsupported
 from collector_harness.scenario.values import Template
 from collector_harness.topology import Topology, TopologySpec, build_topology
@@ -166,7 +167,11 @@ def _check(document: Document) -> Scenario:
         raise InvalidInput(_in_order(problems))
     assert file is not None
     assert topology is not None
-    return Scenario(file=file, topology=topology, document=document)
+    scenario = Scenario(file=file, topology=topology, document=document)
+    problems += name_problems(scenario.steps(), topology, document)
+    if problems:
+        raise InvalidInput(_in_order(problems))
+    return scenario
 
 
 def _spec_alone(document: Document) -> TopologySpec | None:

@@ -90,17 +90,17 @@ def test_a_method_that_is_not_registered_is_unimplemented(run_all: Run, alone: W
     ("call", "message"),
     [
         (
-            "call: collector.CollectorRegistry/ListServicse",
+            "{call: collector.CollectorRegistry/ListServicse, expect: {status: {$any: true}}}",
             "the service 'collector.CollectorRegistry' has no method 'ListServicse'\n"
             + DID_YOU_MEAN.format("ListServices"),
         ),
         (
-            "call: collector.ColectorRegistry/ListServices",
+            "{call: collector.ColectorRegistry/ListServices, expect: {status: {$any: true}}}",
             "node 'only' tells nothing of a service 'collector.ColectorRegistry'\n"
             + DID_YOU_MEAN.format("collector.CollectorRegistry"),
         ),
         (
-            "{call: grpc.health.v1.Health/Check, input: {servcie: x}}",
+            "{call: grpc.health.v1.Health/Check, input: {servcie: x}, expect: {status: INTERNAL}}",
             "the request does not fit grpc.health.v1.HealthCheckRequest: ",
         ),
         (

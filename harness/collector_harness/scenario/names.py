@@ -1,0 +1,127 @@
+"""Names in calls that can be known to be wrong before anything runs.
+
+A name is only wrong where the call is expected to go well: scenarios ask for names that
+do not exist on purpose. Names with paths in them, and services that are registered while
+the scenario runs, are known later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from collector_harness.documents import Document
+from collector_harness.documents.suggestions import did_you_mean
+from collector_harness.errors import Problem
+from collector_harness.scenario.model import (
+    CallStep,
+    DispatchStep,
+    MethodName,
+    RpcStep,
+    ServeStep,
+    Step,
+)
+from collector_harness.topology.values import Topology
+
+__all__ = ["PROBE_METHODS", "name_problems"]
+
+_PROBE = "conformance.Probe"
+PROBE_METHODS = (
+    "Echo",
+    "WhoAmI",
+    "Count",
+    "Fail",
+    "FailAfterCount",
+    "Crash",
+    "Sleep",
+    "Cancelled",
+    "Silent",
+    "WrongType",
+    "Unregistered",
+    "Declared",
+    "Context",
+)
+"""The methods of the probe service (PROTOCOL.md, section 4)."""
+
+_KNOWN_PACKAGES = ("collector.", "conformance.Port", "grpc.health.v1.")
+
+Location = tuple[str | int, ...]
+
+
+def name_problems(
+    steps: Iterable[tuple[Location, Step]], topology: Topology, document: Document
+) -> Iterator[Problem]:
+    """Yields every name in a call that cannot be meant, with its place and a did-you-mean."""
+    namespaces = sorted(
+        {
+            name
+            for node in topology.nodes
+            for name in (*node.namespaces, *node.probe, *(each.namespace for each in node.serves))
+        }
+    )
+    for location, step in steps:
+        if not isinstance(step, RpcStep) or not _expects_ok(step):
+            continue
+        if isinstance(step, DispatchStep | ServeStep):
+            if isinstance(step.method, MethodName):
+                for message, hint in _of_method(step.method, namespaces):
+                    place = document.position((*location, step.action))
+                    yield Problem(message=message, position=place, hint=hint)
+        elif isinstance(step, CallStep) and "${" not in step.rpc:
+            for message, hint, field in _of_call(step):
+                within = ("input", field) if field is not None else (step.action,)
+                place = document.position((*location, *within), key=field is not None)
+                yield Problem(message=message, position=place, hint=hint)
+
+
+def _expects_ok(step: RpcStep) -> bool:
+    if step.never is not None:
+        return False
+    told = step.expect or {}
+    if not told.keys() & {"status", "code", "layer", "message", "any", "counts", "all"}:
+        return True
+    return told.get("status") == "OK"
+
+
+def _of_method(name: MethodName, namespaces: list[str]) -> Iterator[tuple[str, str | None]]:
+    if not name.namespace or "${" in f"{name.namespace}{name.service}{name.method}":
+        return
+    if namespaces and name.namespace not in namespaces:
+        yield (
+            f"no node has the namespace '{name.namespace}', and the call is expected to go well",
+            did_you_mean(name.namespace, namespaces, what="the namespaces are"),
+        )
+    elif name.service == _PROBE and name.method and name.method not in PROBE_METHODS:
+        yield (
+            f"{_PROBE} has no method '{name.method}', and the call is expected to go well",
+            did_you_mean(name.method, PROBE_METHODS, what="its methods are"),
+        )
+
+
+def _of_call(step: CallStep) -> Iterator[tuple[str, str | None, str | None]]:
+    service, _, method = step.rpc.removeprefix("/").rpartition("/")
+    raw = isinstance(step.input, Mapping) and "$base64" in step.input
+    if raw or not service.startswith(_KNOWN_PACKAGES):
+        return
+    # Descriptors are slow to import, and few scenarios need them to be read.
+    from collector_harness.client.pools import known_types
+
+    methods = known_types().methods(service)
+    if methods is None:
+        services = [each for each in known_types().services if each.startswith(_KNOWN_PACKAGES)]
+        yield f"there is no service '{service}'", did_you_mean(service, services, what="some"), None
+    elif method not in methods:
+        yield (
+            f"the service '{service}' has no method '{method}'",
+            did_you_mean(method, list(methods), what="its methods are"),
+            None,
+        )
+    elif isinstance(step.input, Mapping):
+        fields = [field.name for field in methods[method].input_type.fields]
+        spelt = {field.json_name for field in methods[method].input_type.fields}
+        for key in step.input:
+            if "${" not in key and not key.startswith("$") and key not in {*fields, *spelt}:
+                yield (
+                    f"{methods[method].input_type.name} has no field '{key}'",
+                    did_you_mean(key, fields, what="its fields are"),
+                    key,
+                )

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reflection import Reflection
 from collector_harness.client.reply import Metadata
-from collector_harness.errors import InvalidInput, Problem
+from collector_harness.errors import InvalidInput, Problem, TargetFailed
 
 __all__ = ["Methods", "method_path", "request_message"]
 
@@ -36,7 +36,8 @@ class Methods:
 
     async def find(self, path: str) -> MethodDescriptor:
         """Returns the method of `/package.Service/Method`; raises `InvalidInput` with a
-        did-you-mean where neither the harness nor the node knows it.
+        did-you-mean where neither the harness nor the node knows it, and `TargetFailed` where
+        nobody answers.
         """
         service, _, name = path[1:].rpartition("/")
         methods = known_types().methods(service)
@@ -47,6 +48,12 @@ class Methods:
                 methods = self._reflection.types.methods(service)
         if methods is None:
             told = await self._reflection.services() if self._reflection is not None else ()
+            if not told and self._channel.get_state() is not grpc.ChannelConnectivity.READY:
+                raise TargetFailed(
+                    f"node '{self._node}' does not answer: nobody takes connections at its "
+                    "address; is it started, and is the address its own?",
+                    node=self._node,
+                )
             known = {*known_types().services, *told}
             close = difflib.get_close_matches(service, sorted(known), n=1)
             raise InvalidInput(

@@ -40,6 +40,8 @@ WHOLE: Final = Bounds(
     mismatches=10_000, answer_lines=20_000, log_nodes=1_000, log_lines=2_000, columns=20_000
 )
 
+_MESSAGE_COLUMNS: Final = 1_000
+
 _LABELS: Final = {
     Outcome.PASSED: "PASSED",
     Outcome.FAILED: "FAILED",
@@ -80,9 +82,9 @@ def _parts(
         yield from source_excerpt(failure.position, indent="  ")
     if failure.step:
         yield line("  ", Span("step: ", "accent"), one_line(failure.step, bounds.columns))
-    first, *rest = block(failure.message, lines=bounds.answer_lines, columns=bounds.columns) or (
-        "",
-    )
+    # What we say ends with the remedy: it is cut only where somebody else's text makes it endless.
+    columns = max(bounds.columns, _MESSAGE_COLUMNS)
+    first, *rest = block(failure.message, lines=bounds.answer_lines, columns=columns) or ("",)
     yield line("  ", Span(first, "strong"))
     for text in rest:
         yield line("  ", text)

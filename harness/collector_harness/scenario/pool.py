@@ -11,20 +11,15 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable
-from typing import Literal
 
 from collector_harness.events import Emit
 from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.mesh import Mesh
+from collector_harness.scenario.model import Isolation
 from collector_harness.targets import Target
 from collector_harness.topology.values import Topology
 
-__all__ = ["Isolation", "MeshPool"]
-
-Isolation = Literal["case", "shared", "fresh"]
-"""How far cases of equal topology keep apart: `case`, one at a time on a mesh that is put
-back to its start in between; `shared`, all at once on one mesh that is never put back;
-`fresh`, each on a mesh started for it alone."""
+__all__ = ["MeshPool"]
 
 _IDLE_LIMIT = 8
 """Idle meshes kept. Enough for suites that alternate between a few topologies."""

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from collector_harness.client import Reply
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.events import Mismatch
 from collector_harness.mesh import Mesh, MeshNode
+from collector_harness.scenario.loading import DEFAULT_DEADLINE
 from collector_harness.scenario.model import Defaults, RpcStep, StepBase
 from collector_harness.scenario.scope import Scope
 
 __all__ = ["DEFAULT_DEADLINE", "Answer", "Place", "Unmet", "answer_of", "title_of"]
-
-DEFAULT_DEADLINE = timedelta(seconds=5)
-"""The deadline of a call where neither the step nor the defaults say otherwise."""
 
 Location = tuple[str | int, ...]
 

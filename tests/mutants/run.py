@@ -1,22 +1,22 @@
 """Runs a mutant as a process, by the launch contract: `python tests/mutants/run.py NAME`.
 
 A mutant is the reference collector with one piece replaced by a subclass of it; which, and what
-that breaks, is in `mutants.toml`.
+that breaks, is in `catalogue/`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-import tomllib
-from pathlib import Path
+
+from reading import read_mutants
 
 from collector_reference.__main__ import main
 
 
 def become(name: str) -> None:
     """Puts the mutant's pieces in the place of the reference's."""
-    mutants = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text())
+    mutants = read_mutants()
     if name not in mutants:
         sys.exit(f"there is no mutant '{name}'; there are: {', '.join(mutants)}")
     for place, replacement in mutants[name]["replaces"].items():

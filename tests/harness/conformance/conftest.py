@@ -61,7 +61,11 @@ def by_verdict() -> Callable[[Verdicts], dict[Verdict, set[str]]]:
 
 
 def load_mutants() -> dict[str, dict[str, object]]:
-    return tomllib.loads((ROOT / "tests/mutants/mutants.toml").read_text())
+    """Returns the mutants of `tests/mutants/catalogue/` by name."""
+    mutants: dict[str, dict[str, object]] = {}
+    for file in sorted((ROOT / "tests/mutants/catalogue").glob("*.toml")):
+        mutants |= tomllib.loads(file.read_text())
+    return mutants
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,5 +75,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def mutants() -> dict[str, dict[str, object]]:
-    """What `tests/mutants/mutants.toml` says of each mutant, by name."""
+    """What `tests/mutants/catalogue/` says of each mutant, by name."""
     return load_mutants()

@@ -30,18 +30,22 @@ def test_an_unknown_mutant_is_told_which_there_are(repository):
         timeout=60,
     )
     assert ended.returncode == 1
-    assert "there is no mutant 'nobody'; there are: tidy-postman" in ended.stderr
+    assert "there is no mutant 'nobody'; there are: " in ended.stderr
+    assert "tidy-postman" in ended.stderr
 
 
-def test_a_mutant_breaks_its_requirement_and_no_other(mutant, mutants, program, judge, by_verdict):
+def test_a_mutant_breaks_its_requirement_and_nothing_that_it_builds_on(
+    mutant, mutants, program, judge, by_verdict
+):
     breaks = mutants[mutant]["breaks"]
     target = program("tests/mutants/run.py", mutant)
-    verdicts = judge(target)
+    verdicts = judge(target, patterns=[breaks])
     found = by_verdict(verdicts)
 
     expected = Verdict.TARGET_CRASHED if mutant in CRASHES else Verdict.FAIL
     assert found.pop(expected) == {breaks}
-    found.pop(Verdict.PASS)
+    found.pop(Verdict.PASS, None)
+    found.pop(Verdict.DESELECTED, None)
     for key in found.pop(Verdict.BLOCKED, set()):
         assert verdicts[key].blocked_by == (breaks,)
     assert found == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from grpc.aio import ServerInterceptor
@@ -22,9 +22,9 @@ from collector_harness.targets import (
     Target,
     parse_target,
 )
-from collector_harness.topology.values import Node
+from collector_harness.topology.values import Node, Topology
 
-__all__ = ["launcher_of", "target_of"]
+__all__ = ["check_attached", "launcher_of", "target_of"]
 
 
 def target_of(node: Node, target: Target) -> Target:
@@ -81,3 +81,28 @@ def launcher_of(
             return InProcessNode(node.name, target, front=front)
         case Reference():
             return InProcessNode(node.name, front=front, interceptors=interceptors)
+
+
+def check_attached(topology: Topology, targets: Mapping[str, Target]) -> None:
+    """Raises `InvalidInput` for a topology that one running collector cannot be."""
+    attached = [name for name, target in targets.items() if isinstance(target, AttachTarget)]
+    problems = []
+    if len(attached) > 1:
+        problems.append(
+            Problem(
+                message=f"{targets[attached[0]]} is one running collector, but the topology needs "
+                f"{len(attached)} of the collector under test",
+                hint="use exec:COMMAND, which starts as many as are needed",
+            )
+        )
+    problems += [
+        Problem(
+            message=f"link '{link}' begins at {targets[link.source]}, which nobody can tell to "
+            "connect",
+            hint=f"turn it round: {link.target} -> {link.source}; a link carries calls both ways",
+        )
+        for link in topology.links
+        if link.source in attached
+    ]
+    if problems:
+        raise InvalidInput(problems)

@@ -140,7 +140,7 @@ async def _break(mesh: Mesh, fault: Fault) -> Healing:
             return resume
         case Restart(node=name, moved=moved):
             await mesh.restart(name, moved=moved)
-            await mesh.until_settled({name})
+            await mesh.linking.until_settled({name})
             return _nothing
         case RpcFault(node=name):
             rules = mesh.rpc_faults(name)
@@ -172,7 +172,7 @@ async def _or_healed(work: Awaitable[None], heal: Healing) -> Healing:
 def _restarting(mesh: Mesh, name: str) -> Healing:
     async def restart() -> None:
         await mesh.restart(name)
-        await mesh.until_settled({name})
+        await mesh.linking.until_settled({name})
 
     return restart
 
@@ -215,7 +215,7 @@ async def _refuse(mesh: Mesh, fault: Disturb, names: set[str]) -> Healing:
     doors = list(_doors(mesh, fault))
     heal = _disturb_doors(mesh, doors, LinkProxy.refuse, LinkProxy.admit, names)
     if fault.direction == "both":
-        return await _or_healed(mesh.until_lost(fault.place), heal)
+        return await _or_healed(mesh.linking.until_lost(fault.place), heal)
     return heal
 
 
@@ -241,7 +241,7 @@ def _half_open(mesh: Mesh, fault: Disturb, names: set[str]) -> Healing:
     async def heal() -> None:
         for door, side in closed:
             door.whole(side)
-        await mesh.until_settled(names)
+        await mesh.linking.until_settled(names)
 
     return heal
 
@@ -261,9 +261,11 @@ def _disturb_flows(
         for _, flow in disturbed:
             flow.remove(what)
         if sum([door.mend() for door in {door: None for door, _ in disturbed}]):
-            await asyncio.gather(*(mesh.until_lost(place, limit=_STALE_LIMIT) for place in lost))
+            await asyncio.gather(
+                *(mesh.linking.until_lost(place, limit=_STALE_LIMIT) for place in lost)
+            )
         if lost:
-            await mesh.until_settled(_names(lost))
+            await mesh.linking.until_settled(_names(lost))
 
     return heal
 
@@ -281,7 +283,7 @@ def _disturb_doors(
     async def heal() -> None:
         for door in doors:
             undo(door)
-        await mesh.until_settled(names)
+        await mesh.linking.until_settled(names)
 
     return heal
 

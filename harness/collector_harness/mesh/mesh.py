@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import itertools
 import random
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import MappingProxyType
@@ -28,25 +26,18 @@ from collector_harness.faults.flow import Flow, Standstill
 from collector_harness.faults.front import Front
 from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.faults.rpc_faults import RpcFaults
-from collector_harness.faults.values import Fault, Place
-from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch, RunningNode
-from collector_harness.launchers.choice import launcher_of, target_of
+from collector_harness.faults.values import Fault
+from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch
+from collector_harness.launchers.choice import check_attached, launcher_of, target_of
 from collector_harness.mesh.breaking import broken, fault_from
 from collector_harness.mesh.credentials import MeshCredentials
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
 from collector_harness.mesh.doors import Doors
-from collector_harness.mesh.links import (
-    dial,
-    until_awake,
-    until_connected,
-    until_it_dispatches,
-    until_lost,
-)
+from collector_harness.mesh.linking import Linking
 from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.order import start_order
-from collector_harness.mesh.readiness import pauses, until_healthy
-from collector_harness.peers.node import PeerNode
-from collector_harness.targets import AttachTarget, Reference, Target
+from collector_harness.mesh.readiness import all_of, until_healthy
+from collector_harness.targets import Reference, Target
 from collector_harness.topology.values import Link, Topology
 from collector_reference import Collector
 from collector_reference.errors import RestoreRefused
@@ -54,16 +45,6 @@ from collector_reference.errors import RestoreRefused
 __all__ = ["Mesh"]
 
 _numbers = itertools.count(1)
-
-_REVERSE_LIMIT = timedelta(seconds=2)
-"""How long the way back of a link may take where only the target's own dispatcher can tell: a
-target that never opens it is for the scenarios to find, not for the start."""
-_SETTLING_LIMIT = timedelta(seconds=6)
-"""How long the links of a node that was broken are waited for: longer than the reference pauses
-between two tries to connect."""
-_GLANCE = timedelta(milliseconds=250)
-_NOTICE_LIMIT = timedelta(seconds=1)
-"""How long it may take until the loss of a connection is known to those who had it."""
 
 
 class Mesh:
@@ -91,7 +72,7 @@ class Mesh:
         self._emit = emit
         self._ready_limit = ready_limit
         targets = {node.name: target_of(node, target or Reference()) for node in topology.nodes}
-        _check_attached(topology, targets)
+        check_attached(topology, targets)
         rng = random.Random(seed)
         diallers = plan.diallers(topology)
         self._rpc_faults = {name: RpcFaults() for name in plan.rpcs}
@@ -115,6 +96,7 @@ class Mesh:
             for node in topology.nodes
         }
         self._doors = Doors(topology, self._nodes)
+        self._linking = Linking(topology, self._nodes, self._doors, ready_limit=ready_limit)
         self._standing: dict[str, list[tuple[Flow, Standstill]]] = {}
         self._doubtful = False
         self._disturbed = False
@@ -168,9 +150,9 @@ class Mesh:
             what=f"a mesh of {len(self.topology.nodes)} nodes and {len(self.topology.links)} links",
         )
         try:
-            await _all(each.running.open() for each in self)
+            await all_of(each.running.open() for each in self)
             await self._start_nodes()
-            await self._join(self.topology.links)
+            await self._linking.join(self.topology.links)
         except BaseException as error:
             try:
                 await self._clear()
@@ -222,12 +204,12 @@ class Mesh:
             return False
         try:
             if self._disturbed:
-                await self._wake(self.topology.links)
-            await _all(
+                await self._linking.wake(self.topology.links)
+            await all_of(
                 collector.restore(checkpoint)
                 for collector, checkpoint in self._checkpoints.values()
             )
-            await self._until_up(self.topology.links)
+            await self._linking.until_up(self.topology.links)
             self._disturbed = False
         except (TargetFailed, RestoreRefused):
             return False
@@ -253,7 +235,7 @@ class Mesh:
         Returns when its peers in this process know that their connections are gone.
         """
         await self[name].running.kill()
-        await self.until_lost(name)
+        await self._linking.until_lost(name)
 
     async def pause(self, name: str) -> None:
         """Stops a node from doing anything, its connections left open: a process by a signal; of a
@@ -312,10 +294,10 @@ class Mesh:
             await node.close_client()
             await node.running.move(keep=fixed)
         await self._start_node(node)
-        await self._join([link for link in self.topology.links if link.source == name])
+        await self._linking.join([link for link in self.topology.links if link.source == name])
         if moved:
-            await _all(
-                self._dial(Link(source=source, target=name))
+            await all_of(
+                self._linking.dial(Link(source=source, target=name))
                 for source in dialling
                 if source not in fixed
             )
@@ -328,35 +310,10 @@ class Mesh:
         if node.node.peer is None:
             await until_healthy(node.running, node.client, limit=self._ready_limit)
 
-    async def until_settled(self, names: Collection[str]) -> None:
-        """Returns once the links of these nodes carry calls again, as far as can be seen, and
-        after a moment where they do not: that a peer connects again is its own matter (CON-014).
-        """
-        links = [
-            link for link in self.topology.links if link.source in names or link.target in names
-        ]
-        async for _ in pauses(_SETTLING_LIMIT):
-            # What is seen as open may turn out to be lost only when something is sent.
-            await self._wake(links)
-            with contextlib.suppress(TargetFailed):
-                await self._until_up(links, limit=_GLANCE, asking=_SETTLING_LIMIT)
-                return
-
-    async def _wake(self, links: Iterable[Link]) -> None:
-        pairs = [(link.source, link.target) for link in links]
-        pairs += [(target, source) for source, target in pairs]
-        await _all(
-            until_awake(
-                self._nodes[name].running,
-                self._nodes[name].client,
-                self._nodes[peer].running,
-                limit=_SETTLING_LIMIT,
-            )
-            for name, peer in pairs
-            if self._nodes[name].collector is not None
-            and self._is_reliable(name)
-            and self._is_reliable(peer)
-        )
+    @property
+    def linking(self) -> Linking:
+        """Its links, as far as they are made and waited for."""
+        return self._linking
 
     @property
     def doors(self) -> Doors:
@@ -380,30 +337,6 @@ class Mesh:
         """Marks the mesh as one that cannot be reset: a fault could not be healed."""
         self._doubtful = True
 
-    async def until_lost(self, place: Place, *, limit: timedelta | None = None) -> None:
-        """Returns when nodes in this process know that their connections are gone: to a node, or
-        over a link, both ways. After a moment also where they do not.
-        """
-        if isinstance(place, str):
-            linked = {link.source for link in self.topology.links if link.target == place}
-            linked |= {link.target for link in self.topology.links if link.source == place}
-            pairs = [(other, place) for other in linked]
-        else:
-            pairs = [place, place[::-1]]
-        await _all(
-            until_lost(self[node].running, self[peer].running, limit=limit or _NOTICE_LIMIT)
-            for node, peer in pairs
-        )
-
-    async def _dial(self, link: Link) -> None:
-        await dial(
-            link,
-            self._nodes[link.source].running,
-            self._nodes[link.target].running,
-            address=self._doors.address(link.target, by=link.source),
-            advertise=self._doors.advertised(link.source, to=link.target),
-        )
-
     async def _start_nodes(self) -> None:
         ready = {name: asyncio.Event() for name in self._nodes}
 
@@ -413,7 +346,7 @@ class Mesh:
             await self._start_node(node)
             ready[node.name].set()
 
-        await _all(start(node) for node in self)
+        await all_of(start(node) for node in self)
 
     async def _start_node(self, node: MeshNode) -> None:
         registry = node.node.registry
@@ -423,7 +356,7 @@ class Mesh:
                 connect=tuple(
                     self._doors.address(link.target, by=node.name)
                     for link in self.topology.links
-                    if link.source == node.name and self._by_itself(link)
+                    if link.source == node.name and self._linking.dials_itself(link)
                 ),
                 registry_address=None
                 if registry in (None, node.name)
@@ -433,90 +366,6 @@ class Mesh:
         )
         node.open_client()
         await self.until_healthy(node.name)
-
-    def _by_itself(self, link: Link) -> bool:
-        """Whether the source makes a link by itself, and tries until it is made: a process does,
-        and whoever is to connect to a peer that may not answer.
-        """
-        return self._nodes[link.source].running.dials or not self._is_reliable(link.target)
-
-    def _is_reliable(self, name: str) -> bool:
-        peer = self._nodes[name].node.peer
-        return peer is None or peer.connects()
-
-    async def _join(self, links: Iterable[Link]) -> None:
-        """Makes links and waits until they are up."""
-        links = tuple(links)
-        await _all(self._dial(link) for link in links if not self._by_itself(link))
-        await self._until_up(links)
-
-    async def _until_up(
-        self,
-        links: Iterable[Link],
-        *,
-        limit: timedelta | None = None,
-        asking: timedelta | None = None,
-    ) -> None:
-        """Waits until links are up: `limit` is for what can be looked at, `asking` for what has to
-        be asked; both are the limit of the start when None. Raises `TargetFailed` after it.
-        """
-        limit = limit or self._ready_limit
-        peers: defaultdict[str, list[RunningNode]] = defaultdict(list)
-        asked: list[Coroutine[Any, Any, None]] = []
-        for link in links:
-            source, target = self._nodes[link.source], self._nodes[link.target]
-            if isinstance(target.running, PeerNode) and not self._is_reliable(target.name):
-                asked.append(target.running.until_asked(limit=asking or limit, by=source.name))
-                continue
-            if source.collector is not None:
-                peers[source.name].append(target.running)
-            elif source.running.dials:
-                asked.append(self._until_dispatching(link, source, target, limit=asking or limit))
-            if target.collector is not None:
-                peers[target.name].append(source.running)
-            elif target.running.dials:
-                asked.append(
-                    self._until_dispatching_back(
-                        target, source, limit=_REVERSE_LIMIT if asking is None else asking
-                    )
-                )
-        await _all(
-            [
-                *asked,
-                *(
-                    until_connected(self._nodes[name].running, others, limit=limit)
-                    for name, others in peers.items()
-                ),
-            ]
-        )
-
-    async def _until_dispatching(
-        self, link: Link, source: MeshNode, target: MeshNode, *, limit: timedelta
-    ) -> None:
-        # Where the target's own table shows the connection, the probe only has to outwait the
-        # moment until the source has read the target's consent.
-        seen_elsewhere = target.collector is not None
-        answers = await until_it_dispatches(
-            source.node,
-            source.client,
-            target.node,
-            limit=min(_REVERSE_LIMIT, limit) if seen_elsewhere else limit,
-        )
-        if answers is None or seen_elsewhere:
-            return
-        failure = source.failure or target.failure
-        raise failure or TargetFailed(
-            f"link '{link}' is not up after {limit.total_seconds():g} s: asked for "
-            f"'{target.name}', node '{source.name}' answers {answers[0].status} "
-            f"({answers[0].message}), as for a collector that does not exist",
-            node=source.name,
-            log_tail=source.log_tail(),
-        )
-
-    async def _until_dispatching_back(
-        self, target: MeshNode, source: MeshNode, *, limit: timedelta
-    ) -> None:
-        await until_it_dispatches(target.node, target.client, source.node, limit=limit)
 
     def _checkpoint(self) -> None:
         self._checkpoints = {
@@ -546,38 +395,3 @@ class Mesh:
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
-
-
-async def _all(work: Iterable[Awaitable[None]]) -> None:
-    """Runs everything at once; at the first error ends the rest, and raises that error."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _check_attached(topology: Topology, targets: Mapping[str, Target]) -> None:
-    attached = [name for name, target in targets.items() if isinstance(target, AttachTarget)]
-    problems = []
-    if len(attached) > 1:
-        problems.append(
-            Problem(
-                message=f"{targets[attached[0]]} is one running collector, but the topology needs "
-                f"{len(attached)} of the collector under test",
-                hint="use exec:COMMAND, which starts as many as are needed",
-            )
-        )
-    problems += [
-        Problem(
-            message=f"link '{link}' begins at {targets[link.source]}, which nobody can tell to "
-            "connect",
-            hint=f"turn it round: {link.target} -> {link.source}; a link carries calls both ways",
-        )
-        for link in topology.links
-        if link.source in attached
-    ]
-    if problems:
-        raise InvalidInput(problems)

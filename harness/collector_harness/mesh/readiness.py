@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from datetime import timedelta
 
 from collector_harness.client import NodeClient, Reply
 from collector_harness.errors import TargetFailed
 from collector_harness.launchers.base import RunningNode
 
-__all__ = ["pauses", "until_healthy"]
+__all__ = ["all_of", "pauses", "until_healthy"]
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
@@ -53,3 +53,14 @@ async def until_healthy(node: RunningNode, client: NodeClient, *, limit: timedel
         node=node.name,
         log_tail=node.log_tail(),
     )
+
+
+async def all_of(work: Iterable[Awaitable[None]]) -> None:
+    """Runs everything at once; at the first error ends the rest, and raises that error."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,7 +1,9 @@
 """What a mesh is before it runs."""
 
-from collector_harness.topology.grammar import TopologySpec, build_topology, parse_topology
+from collector_harness.topology.building import build_topology
+from collector_harness.topology.grammar import parse_topology
 from collector_harness.topology.shapes import chain, mesh, random_topology, ring, star
+from collector_harness.topology.spec import TopologySpec
 from collector_harness.topology.values import REFERENCE, Link, Node, NodeTls, Served, Topology
 
 __all__ = [

@@ -19,7 +19,7 @@ from collector_harness.scenario.model.base import Metadata
 from collector_harness.scenario.model.peers import WrittenPeer
 from collector_harness.scenario.model.steps import Steps
 from collector_harness.scenario.model.terms import Duration, Text
-from collector_harness.topology.grammar import Environment, Name, TopologySpec
+from collector_harness.topology.spec import Environment, Name, TopologySpec
 
 __all__ = [
     "Defaults",

@@ -1,4 +1,4 @@
-"""Generates the Python code and the descriptor set of the contract.
+"""Generates the Python code and the descriptor set of the contract, and the sample systems' code.
 
 The sources in ``protos/collector`` declare the package ``collector``, as every
 collector in the world does. A Python process has one default descriptor pool,
@@ -10,6 +10,9 @@ serves, keeps the true name.
 
 What an author's generator makes of the same sources is kept too, untouched, for
 the tests that load it beside ours.
+
+Every other folder of ``protos`` is a sample system's. Its code goes into the package of
+that system, ``scenarios/<name>/<name>_system/wire``, under the true package.
 
 Run it by ``make protos``, or with ``--check`` to compare instead of write.
 """
@@ -26,6 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "protos"
 WIRE = ROOT / "collector" / "collector_reference" / "wire"
+SYSTEMS = ROOT / "scenarios"
 AUTHORED = ROOT / "tests" / "contract" / "authored" / "collector"
 TRUE_PACKAGE = "collector"
 OUR_PACKAGE = "collector_reference.wire"
@@ -66,7 +70,7 @@ def existing() -> set[Path]:
     """Returns the generated files that are there."""
     return {
         path
-        for folder in (WIRE, AUTHORED)
+        for folder in (WIRE, AUTHORED, *(system_wire(name) for name in systems()))
         if folder.is_dir()
         for path in folder.iterdir()
         if path.is_file() and path.name not in HAND_WRITTEN
@@ -84,7 +88,48 @@ def generate(scratch: Path) -> dict[Path, bytes]:
         AUTHORED / name: content
         for name, content in generate_theirs(names, scratch / "theirs").items()
     }
-    return ours | theirs
+    samples = {
+        system_wire(system) / name: content
+        for system in systems()
+        for name, content in generate_system(system, scratch / system).items()
+    }
+    return ours | theirs | samples
+
+
+def systems() -> list[str]:
+    """Returns the names of the sample systems that have protos."""
+    return sorted(
+        path.name for path in SOURCES.iterdir() if path.is_dir() and path.name != TRUE_PACKAGE
+    )
+
+
+def system_wire(system: str) -> Path:
+    """Returns the folder of a sample system's generated code."""
+    return SYSTEMS / system / f"{system}_system" / "wire"
+
+
+def generate_system(system: str, scratch: Path) -> dict[str, bytes]:
+    """Returns the code of a sample system by file name. Its modules import each other by the
+    path of their sources, so those are compiled from where the code will be.
+    """
+    folder = system_wire(system).relative_to(SYSTEMS / system).as_posix()
+    moved, out = scratch / "moved", scratch / "out"
+    (moved / folder).mkdir(parents=True)
+    out.mkdir()
+    sources = SOURCES / system
+    names = sorted(path.name for path in sources.glob("*.proto"))
+    for name in names:
+        text = (sources / name).read_text()
+        (moved / folder / name).write_text(text.replace(f'import "{system}/', f'import "{folder}/'))
+    protoc(
+        f"--proto_path={moved}",
+        f"--python_out={out}",
+        f"--grpc_python_out={out}",
+        f"--mypy_out={out}",
+        f"--mypy_grpc_out={out}",
+        *(f"{folder}/{name}" for name in names),
+    )
+    return generated_files(out, sources)
 
 
 def generate_ours(names: list[str], scratch: Path) -> dict[str, bytes]:
@@ -115,7 +160,7 @@ def generate_ours(names: list[str], scratch: Path) -> dict[str, bytes]:
         "--include_imports",
         *(f"{TRUE_PACKAGE}/{name}" for name in names),
     )
-    return generated_files(out)
+    return generated_files(out, SOURCES / TRUE_PACKAGE)
 
 
 def generate_theirs(names: list[str], scratch: Path) -> dict[str, bytes]:
@@ -127,14 +172,16 @@ def generate_theirs(names: list[str], scratch: Path) -> dict[str, bytes]:
         f"--grpc_python_out={scratch}",
         *(f"{TRUE_PACKAGE}/{name}" for name in names),
     )
-    return generated_files(scratch)
+    return generated_files(scratch, SOURCES / TRUE_PACKAGE)
 
 
-def generated_files(out: Path) -> dict[str, bytes]:
-    """Returns the files below `out` by name, without the gRPC modules that have no service."""
+def generated_files(out: Path, sources: Path) -> dict[str, bytes]:
+    """Returns the files below `out` by name, without the gRPC modules of those in `sources`
+    that have no service.
+    """
     with_services = {
         path.stem
-        for path in (SOURCES / TRUE_PACKAGE).glob("*.proto")
+        for path in sources.glob("*.proto")
         if re.search(r"^service ", path.read_text(), flags=re.MULTILINE)
     }
     return {

@@ -10,7 +10,9 @@ import ipaddress
 import re
 import shlex
 from dataclasses import dataclass
+from datetime import timedelta
 
+from collector_harness.declared import CAPABILITIES, NOTHING_DECLARED, Declaration, Limits
 from collector_harness.errors import InvalidInput, Problem
 
 __all__ = [
@@ -28,9 +30,21 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
+REFERENCE_DECLARES = Declaration(
+    # Its own settings are those of the protocol; a call is measured after it has ended.
+    limits=Limits(forward=timedelta(seconds=22), grace=timedelta(seconds=11)),
+    capabilities=frozenset(CAPABILITIES) - {"channelz"},
+)
+"""What the reference collector says of itself."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
     """The reference collector, in the harness's own process."""
+
+    settings: tuple[tuple[str, object], ...] = ()
+    """Settings of `CollectorSettings` that it is started with, beside those of its node."""
+    declares: Declaration = REFERENCE_DECLARES
 
     def __str__(self) -> str:
         return "reference"
@@ -43,6 +57,7 @@ class ExecTarget:
     command: tuple[str, ...]
     """Program and arguments; `{executable}` stands for the Python interpreter that runs the
     harness."""
+    declares: Declaration = NOTHING_DECLARED
 
     def __str__(self) -> str:
         return f"exec:{shlex.join(self.command)}"
@@ -55,6 +70,7 @@ class AttachTarget:
     host: str
     """Without brackets, also for IPv6."""
     port: int
+    declares: Declaration = NOTHING_DECLARED
 
     @property
     def address(self) -> str:
@@ -73,6 +89,9 @@ class PythonTarget:
 
     module: str
     factory: str
+    settings: tuple[tuple[str, object], ...] = ()
+    """Settings that its factory gets, beside those of its node."""
+    declares: Declaration = NOTHING_DECLARED
 
     def __str__(self) -> str:
         return f"python:{self.module}:{self.factory}"

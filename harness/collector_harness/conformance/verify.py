@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from collector_harness.conformance.haste import in_haste
 from collector_harness.conformance.requirements import Requirement, catalogue
 from collector_harness.conformance.selection import select
 from collector_harness.conformance.smoke import Smoke, smoke
@@ -51,6 +52,7 @@ async def verify(
                 hint="use exec:COMMAND, which starts it as often as a scenario needs it",
             )
         )
+    target = in_haste(target)
     every = catalogue()
     loaded = load_suite(suite, catalogue=every)
     selected = select(patterns, covered=loaded.covered, catalogue=every)
@@ -107,6 +109,11 @@ def _unsupported(requirement: Requirement, case: SuiteCase, shown: Smoke, target
         node.probe and node.collector is None for node in case.case.scenario.topology.nodes
     ):
         return "the target carries no probe service"
+    lacking = sorted(
+        set(case.case.scenario.file.needs) - (target.declares.capabilities or frozenset())
+    )
+    if lacking:
+        return f"the target does not declare {' and '.join(lacking)}"
     return ""
 
 

@@ -80,7 +80,7 @@ def launcher_of(
         case PythonTarget():
             return InProcessNode(node.name, target, front=front)
         case Reference():
-            return InProcessNode(node.name, front=front, interceptors=interceptors)
+            return InProcessNode(node.name, target, front=front, interceptors=interceptors)
 
 
 def check_attached(topology: Topology, targets: Mapping[str, Target]) -> None:

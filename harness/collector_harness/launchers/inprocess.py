@@ -8,6 +8,7 @@ import contextvars
 import inspect
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -18,7 +19,7 @@ from collector_harness.faults.front import Front
 from collector_harness.launchers.base import Launch
 from collector_harness.launchers.implementations import load_attribute
 from collector_harness.launchers.logs import LogBuffer, sanitised
-from collector_harness.targets import PythonTarget
+from collector_harness.targets import PythonTarget, Reference
 from collector_reference import Collector, CollectorSettings
 from collector_reference.errors import BindError, CollectorError, SettingsError
 
@@ -37,7 +38,7 @@ class InProcessNode:
     def __init__(
         self,
         name: str,
-        target: PythonTarget | None = None,
+        target: PythonTarget | Reference = Reference(),  # noqa: B008 - it is frozen
         *,
         front: Front | None = None,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
@@ -180,7 +181,7 @@ class InProcessNode:
 
     def _settings(self, launch: Launch) -> CollectorSettings:
         node = launch.node
-        return CollectorSettings(
+        settings = CollectorSettings(
             collector_id=node.name,
             listen=self._bound or "127.0.0.1:0",
             namespaces=node.namespaces,
@@ -193,9 +194,10 @@ class InProcessNode:
             own_token=launch.security.own_token,
             registry_address=launch.registry_address,
         )
+        return replace(settings, **dict(self._target.settings))  # type: ignore[arg-type] # by name
 
     async def _made(self, settings: CollectorSettings) -> Collector:
-        if self._target is None:
+        if isinstance(self._target, Reference):
             try:
                 return Collector(settings, interceptors=self._interceptors)
             except SettingsError as error:

@@ -196,6 +196,7 @@ class _CaseRun:
                 }
                 for node in mesh
             },
+            limits=self.target.declares.limits.as_values(),
             environment=os.environ,
         )
         return Place(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
+from collector_harness.declared import DEFAULT_LIMITS
 from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.scenario.fakes import Fakes
@@ -44,6 +45,8 @@ class Scope:
     """The row of `cases`."""
     nodes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """For `${node.NAME.address}`: by name, with at least `name` and `address`."""
+    limits: Mapping[str, object] = field(default_factory=DEFAULT_LIMITS.as_values)
+    """For `${limit.NAME}`: how far the collector under test goes."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """For `${env.NAME}`; usually `os.environ`."""
     captures: dict[str, object] = field(default_factory=dict)
@@ -79,6 +82,8 @@ class Scope:
             return look_up(self.nodes, path)
         if root == "env":
             return self._variable(path)
+        if root == "limit":
+            return look_up(self.limits, path)
         if root in self.captures:
             return look_up(self.captures[root], path)
         raise InvalidInput(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from collector_harness.declared import LIMITS
 from collector_harness.documents import did_you_mean
 from collector_harness.scenario.fakes import fake_problem
 from collector_harness.scenario.matching_syntax import Finding, Location
@@ -152,12 +153,19 @@ def _seed(path: Path, _first: str, _sight: Sight, _known: Known) -> Fault | None
     return ("the seed is a number: ${seed}", None) if path.parts else None
 
 
+def _limit(path: Path, first: str, _sight: Sight, _known: Known) -> Fault | None:
+    if len(path.parts) > 1:
+        return f"'${{{path}}}' leads nowhere: a limit is ${{limit.NAME}}", None
+    return _among(path, first, LIMITS, "limits", "the limits are")
+
+
 _CHECKS: Mapping[str, Callable[[Path, str, Sight, Known], Fault | None]] = {
     "case": _case,
     "env": _variable,
     "fake": _fake,
     "index": _local,
     "item": _local,
+    "limit": _limit,
     "node": _node,
     "peer": _peer,
     "secret": _secret,

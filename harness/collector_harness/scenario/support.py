@@ -49,6 +49,7 @@ EXECUTABLE_KEYS = frozenset(
         "scenario",
         "description",
         "requirements",
+        "needs",
         "tags",
         "isolation",
         "timeout",

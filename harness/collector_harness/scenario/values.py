@@ -31,7 +31,20 @@ __all__ = [
 ]
 
 ROOTS: Final = frozenset(
-    {"case", "env", "fake", "index", "item", "node", "peer", "secret", "seed", "service", "with"}
+    {
+        "case",
+        "env",
+        "fake",
+        "index",
+        "item",
+        "limit",
+        "node",
+        "peer",
+        "secret",
+        "seed",
+        "service",
+        "with",
+    }
 )
 """What a path can begin with beside the name of a capture."""
 

@@ -314,6 +314,14 @@ STEPS = {
     "a path that is not closed": Broken(
         text=CALL + '    input: «"${case.method"\n', message="'${' without '}'", hint="$${"
     ),
+    "a path to a limit that there is not": Broken(
+        text=CALL + "    deadline: «${limit.forwards}\n",
+        message="there is no 'forwards' in limits",
+        hint="did you mean 'forward'?",
+    ),
+    "a path into a limit": Broken(
+        text=CALL + "    input: «${limit.ready.seconds}\n", message="a limit is ${limit.NAME}"
+    ),
     "a path without a name": Broken(text=CALL + '    input: «"${}"\n', message="a path is missing"),
     "an unquoted path in braces": Broken(
         text=CALL + "    input: {id: «${case.method}}\n",
@@ -389,6 +397,12 @@ FILES = {
         "steps: [{observe: hub}]\n",
         message="unknown key 'topologie'",
         hint="did you mean 'topology'?",
+    ),
+    "an unknown capability": Broken(
+        text="version: 1\nscenario: x\nneeds: [tls, «mlts]\n"
+        "topology: {nodes: {hub: {}}}\nsteps: [{serve: a/B.C}]\n",
+        message="there is no capability 'mlts'",
+        hint="did you mean 'mtls'?",
     ),
     "a wrong requirement": Broken(
         text="version: 1\nscenario: x\nrequirements: [DSP-001, «dsp-4]\n"

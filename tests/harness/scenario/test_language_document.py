@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from collector_harness.declared import CAPABILITIES, DEFAULT_LIMITS
 from collector_harness.documents import load
 from collector_harness.scenario.loading import parse_scenario
 from collector_harness.scenario.matching import MATCHERS
@@ -140,3 +141,12 @@ def test_every_object_with_properties_refuses_other_keys() -> None:
 
 def test_the_schema_itself_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(scenario_schema())
+
+
+def test_every_capability_and_every_limit_is_described_as_it_is() -> None:
+    text = _written()
+    for name, about in CAPABILITIES.items():
+        assert f"| `{name}` | {about} |" in text
+    limits = next(line for line in text.splitlines() if line.startswith("| `${limit."))
+    for name, value in DEFAULT_LIMITS.as_values().items():
+        assert f"`{name}` (`{value}`" in limits

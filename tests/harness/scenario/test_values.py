@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from collector_harness.declared import Limits
 from collector_harness.errors import InvalidInput
 from collector_harness.scenario.fakes import Fakes, fake_problem
 from collector_harness.scenario.matching import match
@@ -250,3 +251,11 @@ def test_a_fake_that_does_not_exist_is_told(name: str) -> None:
     with pytest.raises(InvalidInput, match="there is no fake"):
         Fakes(seed=1, key="k").draw(name)
     assert name != "sentense" or problem.hint == "did you mean 'sentence'?"
+
+
+def test_a_limit_is_a_number_or_a_duration() -> None:
+    scope = _scope()
+    assert scope.fill("${limit.connections}") == 10_000
+    assert scope.fill("in ${limit.cache_life}") == "in 10s"
+    assert scope.duration(parse_template("${limit.forward}")) == timedelta(seconds=20)
+    assert Limits(ready=timedelta(milliseconds=1500)).as_values()["ready"] == "1500ms"

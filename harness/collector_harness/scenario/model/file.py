@@ -14,6 +14,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from collector_harness.declared import CAPABILITIES
+from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.base import Metadata
 from collector_harness.scenario.model.peers import WrittenPeer
@@ -52,6 +54,18 @@ def _tag(value: object) -> str:
     raise ValueError(f"'{value}' is not a tag\nuse letters, digits and _ . - only")
 
 
+def _capability(value: object) -> str:
+    if isinstance(value, str) and value in CAPABILITIES:
+        return value
+    hint = did_you_mean(str(value), CAPABILITIES, what="the capabilities are")
+    raise ValueError(f"there is no capability '{value}'\n{hint}")
+
+
+Capability = Annotated[
+    str,
+    PlainValidator(_capability),
+    WithJsonSchema({"type": "string", "enum": sorted(CAPABILITIES)}),
+]
 Requirement = Annotated[
     str,
     PlainValidator(_requirement),
@@ -134,6 +148,11 @@ class ScenarioFile(StrictModel):
     description: str | None = Field(default=None, description="More about it.")
     requirements: Annotated[tuple[Requirement, ...], Strict(False)] = Field(
         default=(), description="Ids of the requirements that it proves, such as DSP-004."
+    )
+    needs: Annotated[tuple[Capability, ...], Strict(False)] = Field(
+        default=(),
+        description="What the collector under test must be able to do beside the protocol's core, "
+        "such as tls: without it, nothing is known about the requirements.",
     )
     tags: Annotated[tuple[Tag, ...], Strict(False)] = Field(
         default=(), description="Words to select it by."

@@ -572,6 +572,7 @@ SCHEMA_BLIND = {
             "needs quotes",
             "sttus",
             "needs bytes",
+            "a limit is",
         )
     )
 }

@@ -207,6 +207,7 @@ class _CaseRun:
             scope=scope,
             defaults=self.case.scenario.file.defaults,
             tell=self._call_finished,
+            library=self.case.scenario.library,
         )
 
     # What the steps tell while they are done.
@@ -249,7 +250,7 @@ class _CaseRun:
         self.outcome, self.exit_code = Outcome.FAILED, ExitCode.FAILED
         self.failure = Failure(
             message=error.message,
-            position=self._position(self._pointed(error)),
+            position=self._position(self._pointed(error), error.at),
             step=_step_title(error.at),
             mismatches=error.mismatches,
             answer=None if answer is None else _shown(answer.values),
@@ -260,11 +261,13 @@ class _CaseRun:
         )
 
     def _wrong(self, error: HarnessError, mesh: Mesh | None = None) -> None:
-        crashed = isinstance(error, TargetFailed)
+        crashed = isinstance(error, TargetFailed) and not error.lives
         at = self._broken.get(id(error), self._cut_off)
-        self._fail(
-            Outcome.CRASHED if crashed else Outcome.ERROR, error, str(error), at=at, mesh=mesh
-        )
+        outcome = Outcome.CRASHED if crashed else Outcome.ERROR
+        if isinstance(error, TargetFailed) and error.lives:
+            # It runs, and does not do what it was told: that is an answer like any other.
+            outcome = Outcome.FAILED
+        self._fail(outcome, error, str(error), at=at, mesh=mesh)
 
     def _fault(self, error: Exception, mesh: Mesh | None = None) -> None:
         told = f"a fault of the harness: {type(error).__name__}: {error}"
@@ -281,7 +284,7 @@ class _CaseRun:
         at: Place | None = None,
         mesh: Mesh | None = None,
     ) -> None:
-        position = self._position(at.location if at is not None else ("topology",))
+        position = self._position(at.location if at is not None else ("topology",), at)
         if isinstance(error, InvalidInput) and len(error.problems) == 1:
             (problem,) = error.problems
             position = problem.position or position
@@ -301,13 +304,15 @@ class _CaseRun:
         """Returns the place of what the first mismatch is about, as far as the text goes."""
         if not error.mismatches:
             return error.location
-        written: Any = self.case.scenario.document.value
+        written: Any = error.at.library.document.value
         for step in error.location:
             written = written[step]
         return (*error.location, *pointed(written, error.mismatches[0].path))
 
-    def _position(self, location: Sequence[str | int]) -> Position:
-        return self.case.scenario.document.position(location, key=True)
+    def _position(self, location: Sequence[str | int], at: Place | None) -> Position:
+        # A step of a definition stands in the file of the definition.
+        document = self.case.scenario.document if at is None else at.library.document
+        return document.position(location, key=True)
 
     def _logs(self, mesh: Mesh, route: Sequence[str]) -> dict[str, str]:
         tails = {

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from collector_harness.documents import Document, did_you_mean
 from collector_harness.errors import Problem
+from collector_harness.scenario.definitions import BLOCKS, Library, uses_in
 from collector_harness.scenario.expected import Expected
 from collector_harness.scenario.findings import Findings, Values, children, mapping
 from collector_harness.scenario.matching_syntax import (
@@ -32,26 +33,41 @@ _CASE = re.compile(r"[^\[\]\s](?:[^\[\]\n\r\t]*[^\[\]\s])?")
 _NEEDS_VIA = frozenset(
     {"dispatch", "serve", "connect", "register", "validate", "lookup", "list", "call"}
 )
-_BLOCKS = frozenset({"steps", "together"})
+_DEEPEST_USE = 20
+"""Definitions inside each other."""
 _LOCAL_LATER = frozenset({"when", "foreach", "save", "steps", "together", "expect", "name"})
-_PAYLOADS = frozenset({"input", "metadata", "hints", "context", "register", "with", "parameters"})
+_PAYLOADS = frozenset({"input", "metadata", "hints", "context", "register", "parameters", "send"})
 
 
-def check_document(document: Document, topology: Topology | None) -> list[Problem]:
-    """Returns every problem of a scenario's document; `topology` is None where it is broken."""
+def check_document(
+    document: Document, topology: Topology | None, library: Library
+) -> list[Problem]:
+    """Returns every problem of a scenario's document; `topology` is None where it is broken.
+
+    `library` has the definitions of the document, and those of the files that it uses: these
+    are checked as well, as they are meant for the scenario that uses them.
+    """
     value = document.value
     if not isinstance(value, dict):
         return []
-    return _Checker(document, value, topology).check()
+    problems = _Checker(library, value, topology).check()
+    others: dict[int, _Checker] = {}
+    for other, name in library.reachable():
+        checker = others.setdefault(id(other), _Checker(other, value, topology))
+        checker.check_definition(name)
+    for checker in others.values():
+        problems += checker.problems
+    return problems
 
 
 class _Checker:
-    def __init__(self, document: Document, value: Values, topology: Topology | None) -> None:
+    def __init__(self, library: Library, value: Values, topology: Topology | None) -> None:
+        """`value` is the scenario, whose names count in the definitions of other files too."""
         self._value = value
-        self._found = Findings(document)
+        self._library = library
+        self._found = Findings(library.document)
         self._nodes = [node.name for node in topology.nodes] if topology is not None else None
         self._peers = list(mapping(value.get("peers")))
-        self._definitions = mapping(value.get("definitions"))
         self._cases = mapping(value.get("cases"))
         rows = [row for row in self._cases.values() if isinstance(row, dict)]
         self._known = Known(
@@ -73,14 +89,57 @@ class _Checker:
         self._check_texts(self._value.get("defaults"), ("defaults",), sight)
         self._check_texts(self._value.get("timeout"), ("timeout",), sight)
         self._mentions.check_caller(mapping(self._value.get("defaults")), ("defaults",))
-        for name, definition in self._definitions.items():
-            inside = mapping(definition)
-            parameters = tuple(mapping(inside.get("parameters")))
-            own = Sight(captures=set(), parameters=parameters)
-            self._check_steps(inside.get("steps"), ("definitions", name, "steps"), own)
+        for name in self._library.written:
+            self.check_definition(name)
         for block in ("before", "steps", "after"):
             self._check_steps(self._value.get(block), (block,), sight)
+        return self.problems
+
+    @property
+    def problems(self) -> list[Problem]:
         return self._found.problems
+
+    def check_definition(self, name: str) -> None:
+        inside = mapping(self._library.written[name])
+        here: Location = ("definitions", name)
+        parameters = mapping(inside.get("parameters"))
+        # What a definition gets from outside is its parameters, and nothing that was saved.
+        own = Sight(captures=set(), parameters=tuple(parameters))
+        nothing = Sight(captures=set(), parameters=())
+        self._check_texts(parameters, (*here, "parameters"), nothing)
+        for key, value in parameters.items():
+            if _CAPTURE.fullmatch(key) is None:
+                hint = "use letters, digits and _"
+                place = (*here, "parameters", key)
+                self._found.add(place, f"'{key}' cannot be a name", hint, key=True)
+            self._found.add_all(expectation_faults(value, (*here, "parameters", key)))
+        self._check_steps(inside.get("steps"), (*here, "steps"), own)
+        self._check_cycle(name)
+
+    def _check_cycle(self, name: str) -> None:
+        """Tells of a definition that comes back to itself, or leads too deep."""
+        place = ("definitions", name)
+        begun = {(id(self._library), name)}
+        level: list[tuple[Library, str, tuple[str, ...]]] = [(self._library, name, (name,))]
+        for _ in range(_DEEPEST_USE):
+            below = []
+            for library, each, way in level:
+                inside = mapping(library.written[each]).get("steps")
+                for _, step in uses_in(inside, ()):
+                    used = str(step["use"])
+                    found = library.find(used)
+                    if found == (self._library, name):
+                        told = " -> ".join((*way, used))
+                        hint = "a definition cannot use itself"
+                        self._found.add(place, f"'{name}' uses itself: {told}", hint, key=True)
+                        return
+                    if found is not None and (id(found[0]), found[1]) not in begun:
+                        begun.add((id(found[0]), found[1]))
+                        below.append((*found, (*way, used)))
+            level = below
+        if level:
+            told = f"'{name}' leads more than {_DEEPEST_USE} definitions deep"
+            self._found.add(place, told, "use fewer inside each other", key=True)
 
     # Cases
 
@@ -170,7 +229,7 @@ class _Checker:
                 (*place, "never"), "a step is either eventually or never", hint, key=True
             )
         # What is expected of these goes without saying.
-        calls = action in _NEEDS_VIA or action in ("routes", "steps")
+        calls = action in _NEEDS_VIA or action in ("routes", "steps", "tcp")
         for key in ("eventually", "never"):
             if key in step and "parallel" in step:
                 hint = f"put the parallel step under `steps`, and '{key}' beside that"
@@ -189,7 +248,7 @@ class _Checker:
             if "via" not in step and not self._default_via and not alone:
                 hint = f"write via: {(self._nodes or ['hub'])[0]}, or set it under defaults"
                 self._found.add(place, "this step does not say which node it calls", hint)
-        if action in ("observe", "measure"):
+        if action in ("observe", "measure", "tcp"):
             self._mentions.check_node(step[action], (*place, action))
         elif action == "connect":
             peer = step[action]
@@ -210,14 +269,18 @@ class _Checker:
 
     def _check_use(self, step: Values, place: Location, sight: Sight) -> None:
         name = step["use"]
-        if not isinstance(name, str) or "#" in name:
+        if not isinstance(name, str):
             return
-        definition = self._definitions.get(name)
-        if definition is None:
-            hint = did_you_mean(name, self._definitions, what="defined are")
-            self._found.add((*place, "use"), f"there is no definition '{name}'", hint)
+        found = self._library.find(name)
+        if found is None:
+            path, mark, _ = name.rpartition("#")
+            library = self._library if not mark else self._library.files.get(path)
+            if library is not None:  # a file that cannot be read is told already
+                written = [f"{path}{mark}{each}" for each in library.written]
+                hint = did_you_mean(name, written, what="defined are")
+                self._found.add((*place, "use"), f"there is no definition '{name}'", hint)
             return
-        parameters = mapping(mapping(definition).get("parameters"))
+        parameters = mapping(mapping(found[0].written[found[1]]).get("parameters"))
         given = mapping(step.get("with"))
         for key in given:
             if key not in parameters:
@@ -225,22 +288,16 @@ class _Checker:
                 self._found.add(
                     (*place, "with", key), f"'{name}' has no parameter '{key}'", hint, key=True
                 )
-        sight.captures.update(self._saved(name, set()))
-
-    def _saved(self, name: str, seen: set[str]) -> Iterator[str]:
-        """Yields the captures that the steps of a definition make."""
-        if name in seen:
-            return
-        seen.add(name)
-        waiting = [mapping(self._definitions.get(name)).get("steps")]
-        while waiting:
-            steps = waiting.pop()
-            for step in steps if isinstance(steps, list) else ():
-                if isinstance(step, dict):
-                    yield from mapping(step.get("save"))
-                    waiting += [step.get(block) for block in _BLOCKS]
-                    if isinstance(step.get("use"), str):
-                        yield from self._saved(str(step["use"]), seen)
+        # Like those of cases, they may be matchers.
+        for key, value in given.items():
+            self._found.add_all(expectation_faults(value, (*place, "with", key)))
+        lacking = [key for key, value in parameters.items() if value is None and key not in given]
+        if lacking:
+            hint = f"write with: {{{lacking[0]}: ...}}"
+            self._found.add(
+                (*place, "use"), f"'{name}' needs the parameter '{lacking[0]}'", hint, key=True
+            )
+        sight.captures.update(_saved(*found, set()))
 
     def _check_save(self, save: object, place: Location, action: str, sight: Sight) -> None:
         for name, path in mapping(save).items():
@@ -257,6 +314,23 @@ class _Checker:
 
     def _check_texts(self, value: object, place: Location, sight: Sight) -> None:
         self._found.add_all(text_faults(value, place, sight, self._known))
+
+
+def _saved(library: Library, name: str, begun: set[tuple[int, str]]) -> Iterator[str]:
+    """Yields the captures that the steps of a definition make."""
+    if (id(library), name) in begun:
+        return
+    begun.add((id(library), name))
+    waiting = [mapping(library.written[name]).get("steps")]
+    while waiting:
+        steps = waiting.pop()
+        for step in steps if isinstance(steps, list) else ():
+            if isinstance(step, dict):
+                yield from mapping(step.get("save"))
+                waiting += [step.get(block) for block in BLOCKS]
+                found = library.find(str(step.get("use", "")))
+                if found is not None:
+                    yield from _saved(*found, begun)
 
 
 def _uneven(name: str, keys: set[str], first: tuple[str, set[str]]) -> tuple[str, str]:

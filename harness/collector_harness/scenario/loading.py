@@ -18,6 +18,7 @@ from collector_harness.documents import Document, load, load_file, problems_of
 from collector_harness.errors import InvalidInput, Position, Problem
 from collector_harness.faults.plan import FaultPlan
 from collector_harness.scenario.checks import check_document
+from collector_harness.scenario.definitions import Library, read_library
 from collector_harness.scenario.fault_plan import plan_for
 from collector_harness.scenario.model import (
     BlockStep,
@@ -54,6 +55,8 @@ class Scenario:
     """The mesh that it runs on."""
     document: Document = field(repr=False)
     """The text with its positions."""
+    library: Library = field(repr=False)
+    """Its definitions, and those of the files that it uses."""
 
     @property
     def title(self) -> str:
@@ -86,7 +89,7 @@ class Scenario:
     @cached_property
     def plan(self) -> FaultPlan:
         """What its mesh must be able to do for the faults in it."""
-        return plan_for((step for _, step in self.steps()), self.topology)
+        return plan_for((step for _, step, _ in self.every_step()), self.topology)
 
     def unsupported(self) -> tuple[Problem, ...]:
         """What it uses that is part of the language, but that no engine exists for yet."""
@@ -102,6 +105,17 @@ class Scenario:
             yield from _walk(getattr(self.file, block) or (), (block,))
         for name, definition in self.file.definitions.items():
             yield from _walk(definition.steps, ("definitions", name, "steps"))
+
+    def every_step(self) -> Iterator[tuple[Location, Step, Document]]:
+        """Yields every step of this file and of the definitions that it uses from others, with
+        its location and the document in which that is.
+        """
+        for location, step in self.steps():
+            yield location, step, self.document
+        for library, name in self.library.reachable():
+            steps = library.definitions[name].steps
+            for location, step in _walk(steps, ("definitions", name, "steps")):
+                yield location, step, library.document
 
     def location(self, step: StepBase) -> Location:
         """Returns where a step of this scenario stands; for messages, as it searches."""
@@ -124,12 +138,15 @@ class Case:
     """Its name in `cases`; None where the scenario has none."""
     values: Mapping[str, object] = field(default_factory=dict)
     """What `${case.…}` leads into."""
+    round: int = 1
+    """Which of several times that it is run in one run, from 1."""
 
     @cached_property
     def id(self) -> str:
-        """`file::title`, or `file::title[name]`; unique in a run."""
+        """`file::title`, or `file::title[name]`, with ` #2` for a second round; unique in a run."""
         base = f"{self.scenario.source}::{self.scenario.title}"
-        return base if self.name is None else f"{base}[{self.name}]"
+        named = base if self.name is None else f"{base}[{self.name}]"
+        return named if self.round == 1 else f"{named} #{self.round}"
 
 
 def load_scenario(path: Path, source: str | None = None) -> Scenario:
@@ -162,13 +179,18 @@ def _check(document: Document) -> Scenario:
             topology = build_topology(spec, document, ("topology",), played=played)
         except InvalidInput as error:
             problems += error.problems
-    problems += check_document(document, topology)
+    try:
+        library = read_library(document, file.definitions if file is not None else {})
+    except InvalidInput as error:
+        problems += error.problems
+        library = Library(document=document, written=_definitions_alone(document))
+    problems += check_document(document, topology, library)
     if problems:
         raise InvalidInput(_in_order(problems))
     assert file is not None
     assert topology is not None
-    scenario = Scenario(file=file, topology=topology, document=document)
-    problems += name_problems(scenario.steps(), topology, document)
+    scenario = Scenario(file=file, topology=topology, document=document, library=library)
+    problems += name_problems(scenario.every_step(), topology)
     if problems:
         raise InvalidInput(_in_order(problems))
     return scenario
@@ -190,6 +212,12 @@ def _names_alone(document: Document) -> list[Node]:
     value = document.value
     peers = value.get("peers") if isinstance(value, dict) else None
     return [Node(name=name) for name in peers if name] if isinstance(peers, dict) else []
+
+
+def _definitions_alone(document: Document) -> dict[str, object]:
+    value = document.value
+    written = value.get("definitions") if isinstance(value, dict) else None
+    return written if isinstance(written, dict) else {}
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -48,7 +48,7 @@ Location = tuple[str | int, ...]
 
 
 def name_problems(
-    steps: Iterable[tuple[Location, Step]], topology: Topology, document: Document
+    steps: Iterable[tuple[Location, Step, Document]], topology: Topology
 ) -> Iterator[Problem]:
     """Yields every name in a call that cannot be meant, with its place and a did-you-mean."""
     namespaces = sorted(
@@ -58,7 +58,7 @@ def name_problems(
             for name in (*node.namespaces, *node.probe, *(each.namespace for each in node.serves))
         }
     )
-    for location, step in steps:
+    for location, step, document in steps:
         if not isinstance(step, RpcStep) or not _expects_ok(step):
             continue
         if isinstance(step, DispatchStep | ServeStep):

@@ -24,15 +24,27 @@ from collector_harness.scenario.model.terms import (
 from collector_harness.scenario.values import (
     Path,
     Template,
+    Written,
     as_text,
     look_up,
+    parse_template,
     substitute,
     substitute_expectation,
 )
 
-__all__ = ["Scope"]
+__all__ = ["Parameter", "Scope"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Parameter:
+    """What a parameter of a definition is, in each of the two places where it can stand."""
+
+    value: object
+    """In payloads."""
+    expected: object
+    """In expectations: `Written` where the scenario's author wrote it, and else data."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -53,6 +65,20 @@ class Scope:
     """What steps have saved; shared by a whole case."""
     local: Mapping[str, object] = field(default_factory=dict)
     """`item` and `index`, inside `foreach`, `repeat` and `parallel`."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """For `${secret.NAME}`."""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """For `${with.NAME}`, inside a definition."""
+
+    def inside_definition(self, written: Mapping[str, object]) -> Scope:
+        """Returns the scope of the steps of a definition, with these values for its parameters
+        as they are written here.
+        """
+        given = {
+            name: Parameter(value=self.fill(value), expected=self._as_expectation(value))
+            for name, value in written.items()
+        }
+        return replace(self, parameters=given, local={})
 
     def child(self, key: str, **local: object) -> Scope:
         """Returns the scope of something inside: a step, or one round of it.
@@ -84,6 +110,10 @@ class Scope:
             return self._variable(path)
         if root == "limit":
             return look_up(self.limits, path)
+        if root == "secret":
+            return look_up(self.secrets, path)
+        if root == "with":
+            return look_up({name: each.value for name, each in self.parameters.items()}, path)
         if root in self.captures:
             return look_up(self.captures[root], path)
         raise InvalidInput(
@@ -100,7 +130,7 @@ class Scope:
 
     def expectation(self, value: object) -> object:
         """Returns an expectation with its paths replaced, ready for `matching.match`."""
-        return substitute_expectation(value, self.look_up)
+        return substitute_expectation(value, self._look_up_expected)
 
     def text(self, value: str) -> str:
         """Returns a text, such as a name, with its paths replaced."""
@@ -142,6 +172,25 @@ class Scope:
         if isinstance(name, Template):
             name = self._term(name, ServiceName.parse)
         return ServiceName(namespace=self._part(name.namespace), service=self._part(name.service))
+
+    def _look_up_expected(self, path: Path) -> object:
+        if path.root != "with":
+            return self.look_up(path)
+        given = self.parameters.get(str(path.parts[0]) if path.parts else "")
+        if given is None or not isinstance(given.expected, Written):
+            return self.look_up(path)
+        return Written(value=look_up(given.expected.value, path, 1))
+
+    def _as_expectation(self, written: object) -> object:
+        """Returns what a parameter is in expectations: data, where it comes from a path."""
+        if isinstance(written, str) and "${" in written:
+            whole = parse_template(written).whole
+            if whole is not None and whole.root == "case":
+                return Written(value=self.look_up(whole))
+            if whole is not None and whole.root == "with":
+                return self._look_up_expected(whole)
+            return self.fill(written)
+        return Written(value=self.expectation(written))
 
     def _term(self, template: Template, parse: Callable[[object], T]) -> T:
         value = self.fill(template.text)

@@ -34,7 +34,9 @@ EXECUTABLE_ACTIONS = frozenset(
         "routes",
         "serve",
         "steps",
+        "tcp",
         "together",
+        "use",
         "validate",
     }
 )
@@ -57,6 +59,7 @@ EXECUTABLE_KEYS = frozenset(
         "topology",
         "peers",
         "cases",
+        "definitions",
         "before",
         "steps",
         "after",

@@ -22,6 +22,7 @@ __all__ = [
     "Given",
     "Path",
     "Template",
+    "Written",
     "look_up",
     "operand",
     "parse_path",
@@ -47,6 +48,9 @@ ROOTS: Final = frozenset(
     }
 )
 """What a path can begin with beside the name of a capture."""
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""The most bytes that `{$bytes: n}` makes."""
 
 _PATH = re.compile(
     r"""(?P<root>[A-Za-z_][\w-]*)(?P<rest>(?:\.[A-Za-z_@][\w@-]*|\.[0-9]+|\[[0-9]+\]|\["[^"\]]*"\])*)"""
@@ -97,6 +101,13 @@ class Template:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
     """A value in an expectation that is compared as it is, with no matchers in it."""
+
+    value: object
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """A value that stands in the scenario itself, so that matchers in it count."""
 
     value: object
 
@@ -173,6 +184,8 @@ def substitute(value: object, lookup: Lookup) -> object:
     if isinstance(value, dict):
         if len(value) == 1 and "$base64" in value:
             return decode_base64(substitute(value["$base64"], lookup))
+        if "$bytes" in value and value.keys() <= {"$bytes", "less", "plus"}:
+            return made_bytes({key: substitute(item, lookup) for key, item in value.items()})
         return {_key(key, lookup): substitute(item, lookup) for key, item in value.items()}
     return value
 
@@ -192,6 +205,8 @@ def substitute_expectation(value: object, lookup: Lookup, *, quote: bool = False
         if path is None:
             return _join(template, lookup, re.escape if quote else str)
         found = lookup(path)
+        if isinstance(found, Written):
+            return found.value
         if path.root == "case":
             return found
         if quote:
@@ -282,6 +297,26 @@ def decode_base64(value: object) -> bytes:
     )
 
 
+def made_bytes(written: Mapping[str, object]) -> bytes:
+    """Returns as many bytes as `{$bytes: n}` says, `less` or `plus` some; raises `InvalidInput`.
+
+    Neighbours differ, so that bytes that are lost or doubled are not made up by others.
+    """
+    counts = {key: written.get(key, 0) for key in ("$bytes", "less", "plus")}
+    for key, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise InvalidInput(
+                Problem(
+                    message=f"'{key}' needs a number of bytes, not {count!r}",
+                    hint='for example {$bytes: "${limit.message_size}", less: 1000}',
+                )
+            )
+    size = int(str(counts["$bytes"])) - int(str(counts["less"])) + int(str(counts["plus"]))
+    if not 0 <= size <= MOST_BYTES:
+        raise InvalidInput(f"{size} bytes are not between 0 and {MOST_BYTES}")
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
 def _fill(text: str, lookup: Lookup) -> object:
     template = parse_template(text)
     path = template.whole
@@ -294,8 +329,13 @@ def _fill(text: str, lookup: Lookup) -> object:
 
 def _join(template: Template, lookup: Lookup, escape: Callable[[str], str]) -> str:
     return "".join(
-        part if isinstance(part, str) else escape(as_text(lookup(part))) for part in template.parts
+        part if isinstance(part, str) else escape(as_text(_plain(lookup(part))))
+        for part in template.parts
     )
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Written) else value
 
 
 def _fill_key(key: str, lookup: Lookup) -> str:

@@ -10,11 +10,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.events import Mismatch, Outcome
-from collector_harness.scenario.judging import unmet, unmet_by_all, with_nothing_wrong, with_status
+from collector_harness.scenario.judging import (
+    unmet,
+    unmet_by_all,
+    with_connection,
+    with_nothing_wrong,
+    with_status,
+)
 from collector_harness.scenario.matching import match
 from collector_harness.scenario.model import (
     AnsweringStep,
@@ -26,7 +33,9 @@ from collector_harness.scenario.model import (
     RoutesStep,
     RpcStep,
     StepBase,
+    TcpStep,
     TogetherStep,
+    UseStep,
 )
 from collector_harness.scenario.steps import ANSWERING
 from collector_harness.scenario.steps.base import Answer, Place, Unmet
@@ -165,6 +174,8 @@ class _Walk:
             case FaultStep():
                 async with at.mesh.fault(fault_of(step.fault, at.scope)):
                     await self._steps(step.steps, at)
+            case UseStep():
+                await self._use(step, at)
             case _:
                 raise InvalidInput(
                     Problem(
@@ -176,6 +187,17 @@ class _Walk:
     async def _steps(self, steps: Sequence[StepBase], at: Place) -> None:
         for index, inner in enumerate(steps):
             await self.step(inner, _inside(inner, at, index, "steps"))
+
+    async def _use(self, step: UseStep, at: Place) -> None:
+        found = at.library.find(step.definition)
+        if found is None:
+            raise InvalidInput(f"there is no definition '{step.definition}'")
+        library, name = found
+        definition = library.definitions[name]
+        # What stands beside `use` is filled here; a default, where the definition stands.
+        scope = at.scope.inside_definition({**definition.parameters, **step.parameters})
+        inner = replace(at, library=library, location=("definitions", name), scope=scope)
+        await self._steps(definition.steps, inner)
 
     async def _block(self, step: BlockStep, at: Place) -> None:
         if step.eventually is None:
@@ -302,6 +324,8 @@ def _assumed(step: AnsweringStep, expected: Mapping[str, object]) -> Mapping[str
         return with_status(expected)
     if isinstance(step, RoutesStep):
         return with_nothing_wrong(expected)
+    if isinstance(step, TcpStep):
+        return with_connection(expected)
     return expected
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from collector_harness.client import Reply
+from collector_harness.client import NodeClient, Reply
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.events import Mismatch
 from collector_harness.mesh import Mesh, MeshNode
+from collector_harness.scenario.definitions import Library
 from collector_harness.scenario.loading import DEFAULT_DEADLINE
 from collector_harness.scenario.model import Defaults, RpcStep, StepBase
+from collector_harness.scenario.model.terms import NO_DEADLINE
 from collector_harness.scenario.scope import Scope
 
 __all__ = ["DEFAULT_DEADLINE", "Answer", "Place", "Unmet", "answer_of", "title_of"]
@@ -69,6 +71,8 @@ class Place:
     defaults: Defaults
     tell: Callable[[Place, Reply], None]
     """Takes every answer to a call that was made for the step."""
+    library: Library
+    """The definitions that there are where it stands; its location is in the document of these."""
 
     def inside(self, step: StepBase, *, index: int, location: Location, key: str = "") -> Place:
         """Returns the place of a step inside this one, counted from 1."""
@@ -110,9 +114,18 @@ class Place:
             )
         )
 
-    def deadline(self, step: RpcStep) -> float:
-        """Returns the deadline of a call of the step, in seconds."""
+    def client(self, step: RpcStep) -> NodeClient:
+        """Returns the client of the node that the step calls, as patient as the step is."""
+        client = self.node(step).client
+        if step.cancel_after is None:
+            return client
+        return client.giving_up(self.scope.duration(step.cancel_after).total_seconds())
+
+    def deadline(self, step: RpcStep) -> float | None:
+        """Returns the deadline of a call of the step, in seconds; None where it has none."""
         term = step.deadline if step.deadline is not None else self.defaults.deadline
+        if term == NO_DEADLINE:
+            return None
         return self.scope.duration(DEFAULT_DEADLINE if term is None else term).total_seconds()
 
     def metadata(self, step: RpcStep) -> tuple[tuple[str, str | bytes], ...]:

@@ -8,6 +8,7 @@ too. Only what the caller asks for in a way that cannot be sent raises `InvalidI
 from __future__ import annotations
 
 import base64
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Self
 
@@ -59,9 +60,23 @@ class NodeClient:
             metadata=self._transport.with_token(()),
         )
 
+    @property
+    def transport(self) -> Transport:
+        """The channel with bytes in and bytes out, for calls in bulk."""
+        return self._transport
+
     async def close(self) -> None:
         """Closes the channel; calls in flight are answered CANCELLED."""
         await self._transport.close()
+
+    def giving_up(self, seconds: float) -> Self:
+        """Returns this client for a caller that cancels each call which takes longer.
+
+        It shares the channel, and is not closed.
+        """
+        impatient = copy.copy(self)
+        impatient._transport = self._transport.giving_up(seconds)
+        return impatient
 
     async def why_unreachable(self, *, seconds: float = 1.0) -> str | None:
         """Returns why the node and this client do not understand each other, where it is that one
@@ -261,6 +276,7 @@ class NodeClient:
         full_method: str,
         request: object = None,
         *,
+        append: bytes = b"",
         metadata: MetadataInput = (),
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> Reply:
@@ -268,8 +284,9 @@ class NodeClient:
 
         `request` is a mapping in protobuf's JSON form (or a message). The contract, health and
         `conformance.Port` are known; anything else is asked for by server reflection. A method
-        that answers by a stream is read to its end, and `response` is a list then. Raises
-        `InvalidInput` for a method that is not known, and for a request that does not fit it.
+        that answers by a stream is read to its end, and `response` is a list then. `append` are
+        bytes to send behind the encoded request. Raises `InvalidInput` for a method that is not
+        known, and for a request that does not fit it.
         """
         path = method_path(full_method)
         method = await self._methods.find(path)
@@ -281,7 +298,7 @@ class NodeClient:
         kind: type[Message] = GetMessageClass(method.output_type)
         if method.server_streaming:
             return await self._streamed(path, message, kind, metadata, timeout)
-        return await self._typed(path, message, kind, metadata, timeout)
+        return await self._typed(path, message, kind, metadata, timeout, append=append)
 
     async def call_raw(
         self,
@@ -321,10 +338,11 @@ class NodeClient:
         kind: type[Message],
         metadata: MetadataInput,
         timeout: float | None,
+        append: bytes = b"",
     ) -> Reply:
         received = await self._transport.unary(
             path,
-            request.SerializeToString(),
+            request.SerializeToString() + append,
             timeout=timeout,
             metadata=checked_metadata(metadata),
         )

@@ -6,11 +6,13 @@ What the bytes mean is in `reply`; which calls there are, in `node_client`.
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import grpc.aio
@@ -57,17 +59,27 @@ class Transport:
         )
         self._answered = False
         """Whether anything ever came back: then both sides understand each other."""
+        self._give_up: float | None = None
         self._unary: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+
+    def giving_up(self, seconds: float) -> Self:
+        """Returns this transport for a caller that cancels each unary call after so long."""
+        impatient = copy.copy(self)
+        impatient._give_up = seconds
+        return impatient
 
     async def unary(
         self, path: str, request: bytes, *, timeout: float | None, metadata: Metadata
     ) -> Received:
-        """Makes a unary call. Only cancellation is raised."""
+        """Makes a unary call. Only cancellation from outside is raised."""
         method = self._unary.get(path)
         if method is None:
             method = self._unary[path] = self.channel.unary_unary(path)
         begin = time.perf_counter()
         call = method(request, timeout=timeout, metadata=self.with_token(metadata))
+        cancel = None
+        if self._give_up is not None:
+            cancel = asyncio.get_running_loop().call_later(self._give_up, call.cancel)
         try:
             body: bytes = await call
             seconds = time.perf_counter() - begin
@@ -82,6 +94,14 @@ class Transport:
             )
         except grpc.aio.AioRpcError as error:
             return await self._explained(_failure(error, begin))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if cancel is None or (task is not None and task.cancelling()):
+                raise
+            return _cancelled(begin)
+        finally:
+            if cancel is not None:
+                cancel.cancel()
 
     async def _explained(self, failure: Received) -> Received:
         """Adds that one side speaks TLS and the other does not, where that is why."""
@@ -174,6 +194,17 @@ def _failure(error: grpc.aio.AioRpcError, begin: float) -> Received:
         body=None,
         headers=_shown(error.initial_metadata()),
         trailers=_shown(error.trailing_metadata()),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _cancelled(begin: float) -> Received:
+    return Received(
+        code=grpc.StatusCode.CANCELLED.value[0],
+        message="the harness has cancelled the call",
+        body=None,
+        headers=(),
+        trailers=(),
         seconds=time.perf_counter() - begin,
     )
 

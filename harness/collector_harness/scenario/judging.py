@@ -17,7 +17,14 @@ from collector_harness.scenario.matching import match
 from collector_harness.scenario.model import AGGREGATE
 from collector_harness.scenario.values import as_text, look_up, parse_path
 
-__all__ = ["percentile", "unmet", "unmet_by_all", "with_nothing_wrong", "with_status"]
+__all__ = [
+    "percentile",
+    "unmet",
+    "unmet_by_all",
+    "with_connection",
+    "with_nothing_wrong",
+    "with_status",
+]
 
 _PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
 _TELLS_STATUS = frozenset({"status", "code", "layer", "message"})
@@ -39,6 +46,11 @@ def with_status(expected: Values | None) -> Values:
 def with_nothing_wrong(expected: Values | None) -> Values:
     """Returns an expectation of `routes` with what goes without saying: nothing is `wrong`."""
     return {"wrong": [], **(expected or {})}
+
+
+def with_connection(expected: Values | None) -> Values:
+    """Returns an expectation of `tcp` with what goes without saying: it was `connected`."""
+    return {"connected": True, **(expected or {})}
 
 
 def unmet(expected: Values, answer: Values) -> tuple[Mismatch, ...]:

@@ -61,6 +61,12 @@ STATUSES: Final = (
 )
 """The canonical names of statuses."""
 
+ODD_STATUSES: Final = ("MISSING", "UNDECODABLE")
+"""What an answer has in their place that gRPC calls OK, and that carries no status, or that is not
+the message it should be. A number without a name is `CODE_299`."""
+
+_NUMBER = re.compile(r"CODE_-?[0-9]+")
+
 _HOLDS_LIST = frozenset({"$in", "$unordered", "$all_of", "$any_of"})
 _HOLDS_EXPECTATION = frozenset({"$not", "$len", "$contains"})
 _ORDERS = frozenset({"$lt", "$le", "$gt", "$ge"})
@@ -127,8 +133,8 @@ def _argument_fault(key: str, argument: object) -> tuple[str, str | None] | None
         return f"{key} needs a number, a text or a duration", "write for example 50ms"
     if key == "$any" and argument is not True:
         return "$any stands for any value at all", "write {$any: true}, or use $any_of"
-    if key == "$absent" and not isinstance(argument, bool):
-        return "$absent is true or false", "write {$absent: true}"
+    if key in ("$absent", "$unique") and not isinstance(argument, bool):
+        return f"{key} is true or false", f"write {{{key}: true}}"
     if key == "$base64":
         return _base64_fault(argument)
     return None
@@ -164,19 +170,32 @@ def payload_faults(value: object, place: Location) -> Iterator[Finding]:
             if not is_operator(key):
                 if isinstance(item, list | dict):
                     yield from payload_faults(item, here)
+            elif key == "$bytes" and value.keys() <= {"$bytes", "less", "plus"}:
+                for name, count in value.items():
+                    number = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+                    if not number and "${" not in str(count):
+                        told = "for example {$bytes: 1000, less: 10}"
+                        yield Finding((*place, name), f"{name} needs a number of bytes", told)
             elif key == "$base64" and len(value) == 1:
                 fault = None if "${" in str(item) else _base64_fault(item)
                 if fault is not None:
                     yield Finding(here, *fault)
             else:
-                hint = f"a literal key is written '${key}'; only {{$base64: ...}} is special here"
+                hint = (
+                    f"a literal key is written '${key}'; only {{$base64: ...}} and "
+                    "{$bytes: ...} are special here"
+                )
                 yield Finding(here, f"'{key}' means nothing in a payload", hint, key=True)
 
 
 def status_faults(expected: object, place: Location) -> Iterator[Finding]:
     """Yields statuses that no answer can have."""
     if isinstance(expected, str):
-        if "${" not in expected and expected not in STATUSES:
+        if (
+            "${" not in expected
+            and expected not in (*STATUSES, *ODD_STATUSES)
+            and not _NUMBER.fullmatch(expected)
+        ):
             hint = did_you_mean(expected, STATUSES, what="the statuses are")
             yield Finding(place, f"there is no status '{expected}'", hint)
     elif isinstance(expected, list):

@@ -52,6 +52,7 @@ from collector_harness.scenario.model.systems import (
     SqlStep,
     StreamStep,
 )
+from collector_harness.scenario.model.tcp import TcpStep
 from collector_harness.scenario.model.terms import MethodName, ServiceName
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "StepBase",
     "Steps",
     "StreamStep",
+    "TcpStep",
     "TogetherStep",
     "UseStep",
     "ValidateStep",

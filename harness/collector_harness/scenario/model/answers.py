@@ -19,6 +19,7 @@ __all__ = [
     "ROUTES",
     "SQL",
     "STREAM",
+    "TCP",
     "answer_schema",
 ]
 
@@ -54,6 +55,13 @@ ROUTES: Final[Mapping[str, str]] = {
     "wrong": "The calls whose answer the model does not allow: via, namespace, target, the nodes "
     "of which one should have executed it, and what came back.",
     "seconds": "How long all of them took.",
+}
+TCP: Final[Mapping[str, str]] = {
+    "connected": "Whether the node accepted the connection.",
+    "received": "The bytes that came back.",
+    "text": "The same as text; what is no UTF-8 is replaced.",
+    "closed": "Whether the node closed the connection within the time.",
+    "seconds": "How long it took.",
 }
 STREAM: Final[Mapping[str, str]] = {
     "status": CALL["status"],
@@ -101,6 +109,7 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
     "observe": OBSERVATION,
     "measure": OBSERVATION,
     "routes": ROUTES,
+    "tcp": TCP,
 }
 """The answer of each action that has one."""
 

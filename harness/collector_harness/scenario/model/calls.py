@@ -11,6 +11,8 @@ from collector_harness.scenario.model.answers import CALL, OBSERVATION, ROUTES, 
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata, Texts
 from collector_harness.scenario.model.modifiers import Payload, TextItems
 from collector_harness.scenario.model.terms import (
+    Count,
+    Deadline,
     Duration,
     MethodTerm,
     RpcName,
@@ -48,8 +50,11 @@ class RpcStep(AnsweringStep):
         default=None, description="The node to call; not needed where there is only one."
     )
     metadata: Metadata | None = Field(default=None, description="Metadata to send.")
-    deadline: Duration | None = Field(
-        default=None, description="The deadline of the call. 5s by default."
+    deadline: Deadline | None = Field(
+        default=None, description="The deadline of the call, or none. 5s by default."
+    )
+    cancel_after: Duration | None = Field(
+        default=None, description="Cancel the call after so long, if no answer has come by then."
     )
     expect: CallExpectation | None = Field(default=None, description="What the answer must be.")
 
@@ -118,6 +123,10 @@ class Registration(StrictModel):
     proto: dict[str, object] | None = Field(
         default=None, description="A FileDescriptorProto: registers a proto, not a service."
     )
+    services: Count | None = Field(
+        default=None,
+        description="Registers so many services without methods, s1, s2 and so on, one call each.",
+    )
 
 
 class RegisterStep(RpcStep):
@@ -155,6 +164,10 @@ class CallStep(RpcStep):
     rpc: RpcName = Field(alias="call", description="The RPC, as package.Service/Method.")
     input: Payload = Field(
         default=None, description="The request as JSON values, or {$base64: ...} for raw bytes."
+    )
+    append: Payload = Field(
+        default=None,
+        description="Bytes to send behind the encoded request, as {$base64: ...}.",
     )
 
 

@@ -29,6 +29,7 @@ from collector_harness.scenario.model.calls import (
 from collector_harness.scenario.model.faults import Fault
 from collector_harness.scenario.model.modifiers import Condition, Reconsider
 from collector_harness.scenario.model.systems import HttpStep, SqlStep, StreamStep
+from collector_harness.scenario.model.tcp import TcpStep
 from collector_harness.scenario.model.terms import ReplyPath, Text
 
 __all__ = [
@@ -119,6 +120,7 @@ _CLASSES: tuple[type[StepBase], ...] = (
     ObserveStep,
     MeasureStep,
     RoutesStep,
+    TcpStep,
     CheckStep,
     TogetherStep,
     FaultStep,
@@ -181,6 +183,7 @@ Step = Annotated[
     | Annotated[ObserveStep, Tag("<observe>")]
     | Annotated[MeasureStep, Tag("<measure>")]
     | Annotated[RoutesStep, Tag("<routes>")]
+    | Annotated[TcpStep, Tag("<tcp>")]
     | Annotated[CheckStep, Tag("<check>")]
     | Annotated[TogetherStep, Tag("<together>")]
     | Annotated[FaultStep, Tag("<fault>")]

@@ -6,19 +6,21 @@ instead, the value is a `Template` until the step runs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from collector_harness.documents.durations import parse_duration, seconds_of
 from collector_harness.scenario.values import Path, Template, parse_path, parse_template
 
 __all__ = [
     "DURATION_SCHEMA",
+    "NO_DEADLINE",
     "Count",
+    "Deadline",
     "Duration",
     "MethodName",
     "MethodTerm",
@@ -33,28 +35,7 @@ __all__ = [
 ]
 
 MAX_COUNT = 100_000
-_MAX_DURATION = timedelta(hours=24)
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _OPEN = r"\$\{[^{}]*\}"
-
-
-def seconds_of(text: str) -> float | None:
-    """Returns the seconds of a duration such as `250ms`; None for other text."""
-    match = _DURATION.fullmatch(text)
-    return float(match[1]) * _UNITS[match[2]] if match else None
-
-
-def parse_duration(value: object) -> timedelta:
-    """Parses `250ms`, `1s`, `2m` or `1h`; raises `ValueError`."""
-    seconds = seconds_of(value) if isinstance(value, str) else None
-    if seconds is None:
-        unit = "\nadd a unit" if isinstance(value, int | float) else "\nwrite"
-        raise ValueError(f"'{value}' is not a duration{unit}: 250ms, 1s, 2m or 1h")
-    duration = timedelta(seconds=min(seconds, _MAX_DURATION.total_seconds() + 1))
-    if not timedelta() < duration <= _MAX_DURATION:
-        raise ValueError(f"'{value}' is not between 1ms and 24h")
-    return duration
 
 
 def parse_count(value: object) -> int:
@@ -93,6 +74,21 @@ Duration = Annotated[
     timedelta | Template, PlainValidator(_duration), WithJsonSchema(dict(DURATION_SCHEMA))
 ]
 """A duration above zero, or a path to one."""
+
+NO_DEADLINE: Final = timedelta.max
+"""What `deadline: none` becomes: the call carries none."""
+
+
+def _deadline(value: object) -> timedelta | Template:
+    return NO_DEADLINE if value == "none" else _duration(value)
+
+
+Deadline = Annotated[
+    timedelta | Template,
+    PlainValidator(_deadline),
+    WithJsonSchema({"anyOf": [dict(DURATION_SCHEMA), {"const": "none"}]}),
+]
+"""A duration above zero, `none`, or a path to a duration."""
 
 Count = Annotated[
     int | Template,

@@ -16,6 +16,7 @@ from collector_harness.scenario.model import (
     RoutesStep,
     ServeStep,
     StepBase,
+    TcpStep,
     ValidateStep,
 )
 from collector_harness.scenario.steps.base import Answer, Place
@@ -24,6 +25,7 @@ from collector_harness.scenario.steps.dispatcher import connect, dispatch, serve
 from collector_harness.scenario.steps.observation import observe
 from collector_harness.scenario.steps.registry import list_services, lookup, register, validate
 from collector_harness.scenario.steps.routes import routes
+from collector_harness.scenario.steps.tcp import tcp
 
 __all__ = ["ANSWERING"]
 
@@ -37,6 +39,7 @@ ANSWERING: Mapping[type[StepBase], Callable[[Any, Place], Awaitable[Answer]]] = 
     RegisterStep: register,
     RoutesStep: routes,
     ServeStep: serve,
+    TcpStep: tcp,
     ValidateStep: validate,
 }
 """The steps that get an answer. Steps made of other steps are done by `scenario.walk`."""

@@ -12,7 +12,7 @@ __all__ = ["connect", "dispatch", "serve"]
 async def dispatch(step: DispatchStep, at: Place) -> Answer:
     """Asks a node to route a call."""
     name = at.scope.method(step.method)
-    reply = await at.node(step).client.dispatch(
+    reply = await at.client(step).dispatch(
         name.namespace or "",
         name.service or "",
         name.method or "",
@@ -28,7 +28,7 @@ async def dispatch(step: DispatchStep, at: Place) -> Answer:
 async def serve(step: ServeStep, at: Place) -> Answer:
     """Asks a node to execute a call itself."""
     name = at.scope.method(step.method)
-    reply = await at.node(step).client.serve(
+    reply = await at.client(step).serve(
         name.namespace or "",
         name.service or "",
         name.method or "",
@@ -53,7 +53,7 @@ async def connect(step: ConnectStep, at: Place) -> Answer:
         address = at.scope.text(peer.address)
     if peer.namespaces is not None:
         namespaces = at.scope.texts(peer.namespaces)
-    reply = await at.node(step).client.connect(
+    reply = await at.client(step).connect(
         collector_id,
         address,
         namespaces,

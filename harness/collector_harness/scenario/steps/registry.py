@@ -12,6 +12,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import Message
 
+from collector_harness.client.bulk import register_many
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.scenario.model import (
     ListStep,
@@ -30,16 +31,21 @@ _REGISTER = "collector.CollectorRegistry/RegisterService"
 
 async def register(step: RegisterStep, at: Place) -> Answer:
     """Registers a service, or the file of a proto."""
-    record, client = step.record, at.node(step).client
+    record, client = step.record, at.client(step)
     namespace = at.scope.text(record.namespace) if record.namespace is not None else ""
     metadata, timeout = at.metadata(step), at.deadline(step)
-    if record.proto is not None:
+    if record.services is not None:
+        count = at.scope.count(record.services)
+        reply = await register_many(client, namespace, count, metadata=metadata, timeout=timeout)
+    elif record.proto is not None:
         file = _parsed(record.proto, FileDescriptorProto(), at)
         reply = await client.register_proto(namespace, file, metadata=metadata, timeout=timeout)
     else:
         descriptor = _service(record, at)
         if descriptor is None:
-            reply = await client.call(_REGISTER, {"namespace": namespace}, timeout=timeout)
+            reply = await client.call(
+                _REGISTER, {"namespace": namespace}, metadata=metadata, timeout=timeout
+            )
         else:
             reply = await client.register_service(
                 namespace, descriptor=descriptor, metadata=metadata, timeout=timeout
@@ -51,7 +57,7 @@ async def register(step: RegisterStep, at: Place) -> Answer:
 async def validate(step: ValidateStep, at: Place) -> Answer:
     """Asks whether a method is registered."""
     name = at.scope.method(step.method)
-    reply = await at.node(step).client.validate(
+    reply = await at.client(step).validate(
         name.namespace or "",
         name.service or "",
         name.method or "",
@@ -65,7 +71,7 @@ async def validate(step: ValidateStep, at: Place) -> Answer:
 async def lookup(step: LookupStep, at: Place) -> Answer:
     """Looks one service up."""
     name = at.scope.service(step.service)
-    reply = await at.node(step).client.lookup_service(
+    reply = await at.client(step).lookup_service(
         name.namespace or "",
         name.service or "",
         metadata=at.metadata(step),
@@ -77,7 +83,7 @@ async def lookup(step: LookupStep, at: Place) -> Answer:
 
 async def list_services(step: ListStep, at: Place) -> Answer:
     """Lists the services of a namespace, or of all."""
-    reply = await at.node(step).client.list_services(
+    reply = await at.client(step).list_services(
         at.scope.text(step.namespace), metadata=at.metadata(step), timeout=at.deadline(step)
     )
     at.tell(at, reply)

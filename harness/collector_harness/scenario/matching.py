@@ -17,6 +17,7 @@ from typing import Any, Final
 from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
 from collector_harness.scenario.model.terms import seconds_of
+from collector_harness.scenario.pairing import paired
 from collector_harness.scenario.rendering import render
 from collector_harness.scenario.values import Given, decode_base64
 
@@ -236,8 +237,10 @@ def _len(argument: object, actual: object, path: str) -> Found:
 
 
 def _contains(argument: object, actual: object, path: str) -> Found:
-    wanted = argument.value if isinstance(argument, Given) else argument
-    if isinstance(actual, str) and isinstance(wanted, str):
+    wanted = argument.value if isinstance(argument, Given) else _unescaped_bytes(argument)
+    if (isinstance(actual, str) and isinstance(wanted, str)) or (
+        isinstance(actual, bytes) and isinstance(wanted, bytes)
+    ):
         found = wanted in actual
     elif isinstance(actual, list | tuple):
         found = any(matches(argument, item) for item in actual)
@@ -247,6 +250,31 @@ def _contains(argument: object, actual: object, path: str) -> Found:
         found = False
     if not found:
         yield _mismatch(path, f"something that contains {render(argument)}", actual)
+
+
+def _unescaped_bytes(argument: object) -> object:
+    if isinstance(argument, dict) and len(argument) == 1 and "$base64" in argument:
+        return decode_base64(argument["$base64"])
+    return argument
+
+
+def _unique(argument: object, actual: object, path: str) -> Found:
+    if not isinstance(actual, list | tuple):
+        yield _mismatch(path, "a list of values that differ", actual)
+        return
+    first: dict[str, int] = {}
+    repeated: list[tuple[int, int]] = []
+    for index, item in enumerate(actual):
+        before = first.setdefault(f"{type_of(item)} {item!r}", index)
+        if before != index:
+            repeated.append((index, before))
+    if argument is False:
+        if not repeated:
+            yield _mismatch(path, "values of which some are equal", actual)
+        return
+    for index, before in repeated:
+        expected = f"a value that no other item has, but [{before}] has it"
+        yield _mismatch(f"{path}[{index}]", expected, actual[index])
 
 
 def _type(argument: object, actual: object, path: str) -> Found:
@@ -276,7 +304,9 @@ def _unordered(argument: object, actual: object, path: str) -> Found:
         told = f"{len(actual)} items, more than the {_MAX_UNORDERED} that are compared"
         yield _mismatch(path, f"in any order {render(wanted)}", actual, told)
         return
-    partner = _pair(wanted, list(actual))
+    partner = paired(
+        [[place for place, item in enumerate(actual) if matches(each, item)] for each in wanted]
+    )
     for index, item in enumerate(wanted):
         if index not in partner.values():
             yield Mismatch(
@@ -285,40 +315,6 @@ def _unordered(argument: object, actual: object, path: str) -> Found:
     for index, item in enumerate(actual):
         if index not in partner:
             yield Mismatch(path=f"{path}[{index}]", expected="no further item", actual=render(item))
-
-
-def _pair(expected: list[object], actual: list[object]) -> dict[int, int]:
-    """Returns the most pairs of actual and expected items that match (augmenting paths).
-
-    Taking the first item that fits is not enough: `$any` would take what only it could leave.
-    """
-    fits = [
-        [place for place, item in enumerate(actual) if matches(wanted, item)] for wanted in expected
-    ]
-    partner: dict[int, int] = {}
-    for start in range(len(expected)):
-        came_from: dict[int, int] = {}
-        queue = [start]
-        while queue:
-            index = queue.pop(0)
-            fresh = [place for place in fits[index] if place not in came_from]
-            came_from.update((place, index) for place in fresh)
-            free = next((place for place in fresh if place not in partner), None)
-            if free is not None:
-                _take(free, came_from, partner)
-                break
-            queue += [partner[place] for place in fresh]
-    return partner
-
-
-def _take(place: int, came_from: Mapping[int, int], partner: dict[int, int]) -> None:
-    """Gives `place` to the item that found it, the place of that item to its finder, and so on."""
-    held = {index: there for there, index in partner.items()}
-    moved: int | None = place
-    while moved is not None:
-        index = came_from[moved]
-        partner[moved] = index
-        moved = held.get(index)
 
 
 def type_of(value: object) -> str:
@@ -358,6 +354,7 @@ MATCHERS: Final[Mapping[str, Matcher]] = {
     "$contains": _contains,
     "$type": _type,
     "$unordered": _unordered,
+    "$unique": _unique,
     "$all_of": _all_of,
     "$any_of": _any_of,
     "$base64": _base64,

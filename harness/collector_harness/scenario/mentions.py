@@ -44,7 +44,7 @@ class Mentions:
 
     def check_record(self, record: Values, place: Location) -> None:
         # None of them is allowed too: a registry must refuse it (REG-002).
-        forms = [key for key in ("service", "descriptor", "proto") if key in record]
+        forms = [key for key in ("service", "services", "descriptor", "proto") if key in record]
         if len(forms) > 1:
             hint = f"keep one of: {', '.join(forms)}"
             self._found.add(place, "one thing is registered at a time", hint)

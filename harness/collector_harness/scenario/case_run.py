@@ -10,7 +10,7 @@ import contextlib
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -34,6 +34,7 @@ from collector_harness.scenario.loading import Case
 from collector_harness.scenario.pointing import pointed
 from collector_harness.scenario.pool import MeshPool
 from collector_harness.scenario.scope import Scope
+from collector_harness.scenario.secrets import Mask, read_secrets, with_secrets
 from collector_harness.scenario.steps.base import Location, Place, Unmet
 from collector_harness.scenario.walk import do_steps
 from collector_harness.targets import Reference, Target
@@ -84,6 +85,9 @@ class _CaseRun:
     """The innermost step of each error that is no unmet expectation, by its identity."""
     _cut_off: Place | None = None
     """The innermost step at which the case went wrong, or was under way when its time was up."""
+    _secrets: Mapping[str, str] = field(default_factory=dict)
+    _mask: Mask = field(default_factory=lambda: Mask(()))
+    """Hides the secrets in everything that is emitted."""
 
     async def run(self, pool: MeshPool) -> Verdict:
         begin = time.perf_counter()
@@ -101,8 +105,12 @@ class _CaseRun:
             self._fail(Outcome.ERROR, InvalidInput(later), str(later[0].message))
         else:
             try:
+                self._read_secrets()
                 async with pool.lease(
-                    scenario.topology, file.isolation, plan=scenario.plan, seed=self.seed
+                    with_secrets(scenario.topology, self._secrets),
+                    file.isolation,
+                    plan=scenario.plan,
+                    seed=self.seed,
                 ) as mesh:
                     await self._on(mesh)
             except _Spoilt:
@@ -120,8 +128,16 @@ class _CaseRun:
             requirements=file.requirements,
             failure=self.failure,
         )
+        finished = self._mask.value(finished)
         self.emit(finished)
         return Verdict(finished=finished, exit_code=self.exit_code)
+
+    def _read_secrets(self) -> None:
+        self._secrets = read_secrets(self.case.scenario.file.secrets, os.environ)
+        mask = self._mask = Mask(self._secrets.values())
+        if mask:
+            emit = self.emit
+            self.emit = lambda event: emit(mask.value(event))
 
     async def _on(self, mesh: Mesh) -> None:
         at = self._start(mesh)
@@ -198,6 +214,7 @@ class _CaseRun:
             },
             limits=self.target.declares.limits.as_values(),
             environment=os.environ,
+            secrets=self._secrets,
         )
         return Place(
             number="",

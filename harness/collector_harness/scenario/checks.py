@@ -22,8 +22,8 @@ from collector_harness.scenario.matching_syntax import (
 )
 from collector_harness.scenario.mentions import Mentions
 from collector_harness.scenario.model import ANSWERS, actions_in
-from collector_harness.scenario.sight import Known, Sight, text_faults
-from collector_harness.scenario.values import ROOTS
+from collector_harness.scenario.sight import Known, Sight, path_fault, text_faults
+from collector_harness.scenario.values import ROOTS, parse_template
 from collector_harness.topology.values import Topology
 
 __all__ = ["check_document"]
@@ -89,6 +89,8 @@ class _Checker:
         self._check_texts(self._value.get("defaults"), ("defaults",), sight)
         self._check_texts(self._value.get("timeout"), ("timeout",), sight)
         self._mentions.check_caller(mapping(self._value.get("defaults")), ("defaults",))
+        for key in ("topology", "services"):
+            self._check_secrets(self._value.get(key), (key,))
         for name in self._library.written:
             self.check_definition(name)
         for block in ("before", "steps", "after"):
@@ -140,6 +142,20 @@ class _Checker:
         if level:
             told = f"'{name}' leads more than {_DEEPEST_USE} definitions deep"
             self._found.add(place, told, "use fewer inside each other", key=True)
+
+    def _check_secrets(self, value: object, place: Location) -> None:
+        """Tells of secrets that there are not, in what is started before the steps."""
+        if isinstance(value, str) and "${secret" in value:
+            try:
+                paths = parse_template(value).paths
+            except ValueError:
+                return  # told with the topology
+            for path in paths:
+                fault = path_fault(path, Sight(captures=set()), self._known)
+                if path.root == "secret" and fault is not None:
+                    self._found.add(place, *fault)
+        for step, item in children(value):
+            self._check_secrets(item, (*place, step))
 
     # Cases
 

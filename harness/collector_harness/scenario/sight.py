@@ -14,7 +14,7 @@ from collector_harness.scenario.fakes import fake_problem
 from collector_harness.scenario.matching_syntax import Finding, Location
 from collector_harness.scenario.values import ROOTS, Path, parse_template
 
-__all__ = ["NODE_ATTRIBUTES", "Known", "Sight", "text_faults"]
+__all__ = ["NODE_ATTRIBUTES", "Known", "Sight", "path_fault", "text_faults"]
 
 NODE_ATTRIBUTES = ("address", "name", "namespaces")
 """What `${node.NAME.…}` leads to."""
@@ -74,12 +74,13 @@ def _faults(
         yield Finding(place, message, hint or None, key)
         return
     for path in paths:
-        fault = _path_fault(path, sight, known)
+        fault = path_fault(path, sight, known)
         if fault is not None:
             yield Finding(place, *fault, key)
 
 
-def _path_fault(path: Path, sight: Sight, known: Known) -> Fault | None:
+def path_fault(path: Path, sight: Sight, known: Known) -> Fault | None:
+    """Returns what is wrong with a path at a place; None where it leads somewhere."""
     check = _CHECKS.get(path.root)
     if check is not None:
         return check(path, _first(path), sight, known)

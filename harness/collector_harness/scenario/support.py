@@ -58,6 +58,7 @@ EXECUTABLE_KEYS = frozenset(
         "defaults",
         "topology",
         "peers",
+        "secrets",
         "cases",
         "definitions",
         "before",
@@ -122,10 +123,6 @@ def _of_topology(topology: object) -> Iterator[Found]:
             for key in _LATER_OF_NODES:
                 if key in node:
                     yield (*place, key), key
-            token = node.get("token")
-            if isinstance(token, str) and "${" in token:
-                # It would be sent as it stands.
-                yield (*place, "token"), token
 
 
 def _of_steps(steps: object, place: tuple[str | int, ...]) -> Iterator[Found]:

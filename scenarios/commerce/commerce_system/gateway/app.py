@@ -1,0 +1,232 @@
+"""The gateway's routes: /users and /orders as in the guide, and the same behind tokens in /api."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as AnyHttpException
+from starlette.responses import Response
+
+from commerce_system.gateway import schemas
+from commerce_system.gateway.edge import Edge
+from commerce_system.gateway.money import JsonResponse, read_json, to_minor
+from commerce_system.gateway.presentation import order_json, user_json
+from commerce_system.gateway.services import Services
+from commerce_system.gateway.tokens import Tokens
+from commerce_system.gateway.translation import error_body, http_status
+from commerce_system.shared.failures import Failure
+from commerce_system.shared.settings import ServiceSettings
+from commerce_system.wire import orders_pb2, users_pb2
+
+__all__ = ["application"]
+
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="idempotency-key",
+        description="The same key and content answer the same, however often they are sent.",
+        pattern=r"^[\x21-\x7e]{1,200}$",
+    ),
+]
+_PathId = Annotated[int, Path(ge=1, le=schemas.LARGEST_ID)]
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": schemas.Error, "description": "The request cannot be right"},
+    404: {"model": schemas.Error, "description": "There is no such user or order"},
+    429: {"model": schemas.Error, "description": "Too much at once"},
+    500: {"model": schemas.Error, "description": "Something broke"},
+    503: {"model": schemas.Error, "description": "A service cannot be reached at the moment"},
+    504: {"model": schemas.Error, "description": "A service did not answer in time"},
+}
+_MAKING_ERRORS = {
+    **_ERRORS,
+    409: {"model": schemas.Error, "description": "It is there already, or the key was used"},
+    413: {"model": schemas.Error, "description": "The body is too large"},
+    415: {"model": schemas.Error, "description": "The body is not JSON"},
+}
+_TOKEN_ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": schemas.Error, "description": "There is no token"},
+    403: {"model": schemas.Error, "description": "The token is not good"},
+}
+
+
+class _ExactRequest(Request):
+    async def json(self) -> Any:
+        try:
+            return read_json(await self.body())
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
+
+
+class _ExactRoute(APIRoute):
+    """Reads bodies with exact numbers, and only JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def exact(request: Request) -> Response:
+            if request.method == "POST":
+                kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if kind != "application/json":
+                    raise HTTPException(415, "the body must be application/json")
+            return await handle(_ExactRequest(request.scope, request.receive))
+
+        return exact
+
+
+def application(settings: ServiceSettings, services: Services) -> FastAPI:
+    """Returns the gateway as an ASGI application."""
+    app = FastAPI(title="commerce gateway", version="1", docs_url=None, redoc_url=None)
+    app.include_router(
+        _routes(services),
+        prefix="/api",
+        dependencies=[Depends(Tokens(settings.jwt_secret))],
+        responses=_TOKEN_ERRORS,
+    )
+    if settings.open_routes:
+        app.include_router(_routes(services))
+    _add_health(app, settings, services)
+    _add_errors(app, settings)
+    _describe(app)
+    app.add_middleware(Edge, settings=settings)
+    return app
+
+
+def _routes(services: Services) -> APIRouter:
+    router = APIRouter(route_class=_ExactRoute)
+
+    @router.post(
+        "/users", status_code=201, response_model=schemas.MadeUser, responses=_MAKING_ERRORS
+    )
+    async def create_user(body: schemas.NewUser, key: _Key = None) -> Response:
+        made = await services.create_user(
+            users_pb2.CreateUserRequest(
+                name=body.name,
+                email=body.email,
+                phone=body.phone,
+                address=body.address,
+                idempotency_key=key or _new_key(),
+            )
+        )
+        return _made({"user": user_json(made.user), "message": made.message}, made.replayed)
+
+    @router.get("/users/{user_id}", response_model=schemas.AUser, responses=_ERRORS)
+    async def get_user(user_id: _PathId) -> Response:
+        found = await services.get_user(users_pb2.GetUserRequest(user_id=user_id))
+        return JsonResponse({"user": user_json(found.user)})
+
+    @router.post(
+        "/orders", status_code=201, response_model=schemas.MadeOrder, responses=_MAKING_ERRORS
+    )
+    async def create_order(body: schemas.NewOrder, key: _Key = None) -> Response:
+        made = await services.create_order(
+            orders_pb2.CreateOrderRequest(
+                user_id=body.user_id,
+                items=[
+                    orders_pb2.OrderItem(
+                        product_name=item.product_name,
+                        quantity=item.quantity,
+                        price_minor=to_minor(item.price),
+                    )
+                    for item in body.items
+                ],
+                idempotency_key=key or _new_key(),
+            )
+        )
+        return _made({"order": order_json(made.order), "message": made.message}, made.replayed)
+
+    @router.get("/orders/{order_id}", response_model=schemas.AnOrder, responses=_ERRORS)
+    async def get_order(order_id: _PathId) -> Response:
+        found = await services.get_order(orders_pb2.GetOrderRequest(order_id=order_id))
+        return JsonResponse({"order": order_json(found.order)})
+
+    @router.get("/orders", response_model=schemas.Orders, responses=_ERRORS)
+    async def list_orders(
+        user_id: Annotated[int, Query(alias="userId", ge=1, le=schemas.LARGEST_ID)],
+        page_size: Annotated[int, Query(alias="pageSize", ge=1, le=100)] = 50,
+        after_id: Annotated[int, Query(alias="afterId", ge=0, le=schemas.LARGEST_ID)] = 0,
+    ) -> Response:
+        found = await services.list_orders(
+            orders_pb2.ListOrdersRequest(user_id=user_id, page_size=page_size, after_id=after_id)
+        )
+        return JsonResponse({"orders": [order_json(order) for order in found.orders]})
+
+    return router
+
+
+def _new_key() -> str:
+    # Our own retries are safe with it, though the client's are not.
+    return uuid.uuid4().hex
+
+
+def _made(content: dict[str, Any], replayed: bool) -> Response:
+    headers = {"idempotent-replayed": "true"} if replayed else None
+    return JsonResponse(content, 201, headers)
+
+
+def _add_health(app: FastAPI, settings: ServiceSettings, services: Services) -> None:
+    @app.get(
+        "/health",
+        response_model=schemas.Health,
+        responses={503: {"model": schemas.Health, "description": "A service is not well"}},
+    )
+    async def health() -> Response:
+        well = {"userService": True, "orderService": True}
+        if settings.practices.health:
+            well = await services.health()
+        content = {
+            "status": "ok" if all(well.values()) else "degraded",
+            "services": {
+                name: "connected" if good else "disconnected" for name, good in well.items()
+            },
+        }
+        return JsonResponse(content, 200 if all(well.values()) else 503)
+
+
+def _add_errors(app: FastAPI, settings: ServiceSettings) -> None:
+    @app.exception_handler(Failure)
+    async def failed(_request: Request, failure: Failure) -> Response:
+        status = http_status(failure.code) if settings.practices.codes else 500
+        headers = {"retry-after": "1"} if status in (429, 503) else None
+        return JsonResponse(error_body(failure), status, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        return JsonResponse({"error": "; ".join(_sentences(error))}, 400)
+
+    @app.exception_handler(AnyHttpException)
+    async def refused(_request: Request, error: AnyHttpException) -> Response:
+        detail: object = error.detail
+        content = detail if isinstance(detail, dict) else {"error": detail}
+        return JsonResponse(content, error.status_code, dict(error.headers or {}))
+
+
+def _sentences(error: RequestValidationError) -> list[str]:
+    """Says for each mistake where it is and what it is; at most ten."""
+    told = []
+    for mistake in error.errors()[:10]:
+        place = ""
+        for part in mistake["loc"][1:]:
+            place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+        told.append(f"{place or mistake['loc'][0]}: {mistake['msg']}"[:300])
+    return told
+
+
+def _describe(app: FastAPI) -> None:
+    """Has the OpenAPI tell our own answers to bad requests in place of FastAPI's."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        whole = describe()
+        for path in whole["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            whole["components"]["schemas"].pop(name, None)
+        return whole
+
+    app.openapi = described  # type: ignore[method-assign] # FastAPI's documented way

@@ -1,0 +1,1 @@
+"""What the services have in common: calling each other, serving, databases, logs, settings."""

@@ -1,0 +1,191 @@
+"""Calls from one service to another: deadline, retries, circuit breaker, correlation, log line.
+
+What is called is a generated stub's method; what the practices are, and that each can be
+switched off, is in `practices`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from commerce_system.shared import errand, logs, tracing
+from commerce_system.shared.breaker import Breaker, BreakerSettings
+from commerce_system.shared.channels import Channels
+from commerce_system.shared.discovery import place
+from commerce_system.shared.failures import FAILURE_TRAILER, Failure
+from commerce_system.shared.practices import Practices
+
+__all__ = ["Caller", "CallingSettings"]
+
+_LOG = logging.getLogger(__name__)
+_Reply = TypeVar("_Reply", bound=Message)
+_Made_co = TypeVar("_Made_co", bound=Message, covariant=True)
+
+# What may go well a moment later. Everything else would only fail again, or did happen.
+_PASSING = frozenset({grpc.StatusCode.UNAVAILABLE})
+# What says that the service is ill, and not that the request was.
+_ILL = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallingSettings:
+    """How one service is called."""
+
+    limit_seconds: float = 3.0
+    """A call with its retries takes no longer, nor longer than what is left of the errand."""
+    attempts: int = 4
+    """So many in all, where failures pass."""
+    pause_seconds: float = 0.05
+    """The longest pause before the second attempt; doubles with each further one."""
+    pool: int = 2
+    """So many channels are kept."""
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+
+
+class _Made(Protocol[_Made_co]):
+    def __call__(
+        self, *, timeout: float | None, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[_Made_co]: ...
+
+
+class Caller:
+    """Calls one service. `name` is how logs and messages call it. Lives on one event loop."""
+
+    def __init__(
+        self, name: str, notation: str, settings: CallingSettings, practices: Practices
+    ) -> None:
+        """Raises `ValueError` for a notation of a place that cannot be read."""
+        self.name = name
+        self._settings = settings
+        self._practices = practices
+        self._breaker = Breaker(settings.breaker)
+        self._channels = Channels(
+            place(notation, discover=practices.discovery),
+            size=settings.pool,
+            keep=practices.pooling,
+            balance=practices.discovery,
+        )
+
+    async def call(self, method: str, make: Callable[[grpc.aio.Channel], _Made[_Reply]]) -> _Reply:
+        """Calls what `make` binds to a channel and returns the reply. Retries are safe, because
+        every method of this system answers the same when it is called again.
+
+        Raises `Failure` with the code of what happened.
+        """
+        limit = self._limit()
+        until = None if limit is None else time.monotonic() + limit
+        attempts = self._settings.attempts if self._practices.retries else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self._attempt(method, make, attempt, until)
+            except Failure as failure:
+                pause = self._settings.pause_seconds * 2 ** (attempt - 1) * random.random()
+                late = until is not None and time.monotonic() + pause >= until
+                if not failure.passing or attempt == attempts or late:
+                    # Who called us is not to repeat what was repeated here.
+                    failure.passing = False
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("the last attempt answers or raises")
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        await self._channels.close()
+
+    def _limit(self) -> float | None:
+        if not self._practices.timeouts:
+            return None
+        left = errand.remaining()
+        return (
+            self._settings.limit_seconds
+            if left is None
+            else min(left, self._settings.limit_seconds)
+        )
+
+    async def _attempt(
+        self,
+        method: str,
+        make: Callable[[grpc.aio.Channel], _Made[_Reply]],
+        attempt: int,
+        until: float | None,
+    ) -> _Reply:
+        if self._practices.breaker and not self._breaker.admit():
+            self._tell(method, "REFUSED", attempt, 0.0)
+            raise Failure(
+                grpc.StatusCode.UNAVAILABLE,
+                f"the {self.name} service failed repeatedly and is left alone for a moment",
+            )
+        began = time.monotonic()
+        status = "CANCELLED"
+        try:
+            with tracing.span(f"{self.name}/{method}", "CLIENT"):
+                async with self._channels.one() as channel:
+                    reply = await make(channel)(
+                        timeout=None if until is None else max(0.0, until - began),
+                        metadata=self._metadata(),
+                    )
+        except grpc.aio.AioRpcError as error:
+            status = error.code().name
+            failure, told = self._failure(error)
+            self._breaker.record(well=told or failure.code not in _ILL)
+            raise failure from error
+        except Failure as failure:
+            status = failure.code.name
+            self._breaker.record(well=False)
+            raise
+        else:
+            status = "OK"
+            self._breaker.record(well=True)
+            return reply
+        finally:
+            if status == "CANCELLED":
+                self._breaker.forget()
+            self._tell(method, status, attempt, time.monotonic() - began)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        own = ((errand.CORRELATION_HEADER, errand.correlation_id()),)
+        return (*(own if self._practices.correlation else ()), *tracing.carry())
+
+    def _failure(self, error: grpc.aio.AioRpcError) -> tuple[Failure, bool]:
+        """Returns what our own caller is told, and whether the service itself told it. gRPC's
+        own words hold addresses.
+        """
+        code, message = error.code(), error.details() or error.code().name
+        kind = dict(error.trailing_metadata() or ()).get(FAILURE_TRAILER)
+        if kind is not None:
+            return Failure(code, message, passing=kind == "passing"), True
+        if code is grpc.StatusCode.UNAVAILABLE:
+            message = f"the {self.name} service cannot be reached"
+        elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            message = f"the {self.name} service did not answer in time"
+        return Failure(code, message, passing=code in _PASSING), False
+
+    def _tell(self, method: str, status: str, attempt: int, seconds: float) -> None:
+        if self._practices.logging:
+            _LOG.info(
+                logs.line(
+                    "call",
+                    service=self.name,
+                    method=method,
+                    status=status,
+                    attempt=attempt,
+                    duration_ms=seconds * 1000,
+                    correlation_id=errand.correlation_id(),
+                )
+            )

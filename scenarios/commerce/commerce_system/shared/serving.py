@@ -1,0 +1,106 @@
+"""A service as a gRPC server, in this process or as a process of its own.
+
+What it serves is given to it. Here are its port, health, reflection, registration, and its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from commerce_system.shared import registry
+from commerce_system.shared.health import Health
+
+__all__ = ["CannotListen", "Serving", "run_until_told", "serving"]
+
+_LARGEST_REQUEST = 256 * 1024
+
+
+class CannotListen(Exception):
+    """The address cannot be bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What is served, and where."""
+
+    service: ServiceDescriptor
+    handler: grpc.GenericRpcHandler
+    is_well: Callable[[], Awaitable[bool]]
+    listen: str = "127.0.0.1:0"
+    grace_seconds: float = 10.0
+    """Calls in flight may take so long when it ends; 0 cuts them."""
+    registered: str = ""
+    """`host:port/namespace` of a collector's registry that is told of it, or nothing."""
+
+
+@asynccontextmanager
+async def serving(what: Serving) -> AsyncIterator[str]:
+    """Serves while the block runs, and yields the address. Raises `CannotListen`."""
+    server = grpc.aio.server(
+        options=(
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", _LARGEST_REQUEST),
+        )
+    )
+    health = Health(what.service.full_name, what.is_well)
+    server.add_generic_rpc_handlers((what.handler,))
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = (what.service.full_name, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+    reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+    host = what.listen.rpartition(":")[0]
+    try:
+        port = server.add_insecure_port(what.listen)
+    except RuntimeError as error:
+        raise CannotListen(f"cannot listen on {what.listen}") from error
+    if port == 0:
+        raise CannotListen(f"cannot listen on {what.listen}")
+    await server.start()
+    address = f"{host}:{port}"
+    try:
+        async with _registered(what, address):
+            yield address
+            health.leave()
+    finally:
+        await server.stop(what.grace_seconds or None)
+
+
+@asynccontextmanager
+async def _registered(what: Serving, address: str) -> AsyncIterator[None]:
+    if not what.registered:
+        yield
+        return
+    where, _, namespace = what.registered.partition("/")
+    await registry.register(where, namespace, what.service, address)
+    try:
+        yield
+    finally:
+        # A registry that is away forgets nothing; callers find out by the address.
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await registry.withdraw(where, namespace, what.service, address)
+
+
+async def run_until_told(
+    name: str, served: AbstractAsyncContextManager[str], *, gracefully: bool
+) -> None:
+    """Serves as a process: prints `NAME listening on ADDRESS`, and ends on SIGTERM or SIGINT.
+
+    Not `gracefully`, the process is gone at once, with the calls in flight.
+    """
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set if gracefully else lambda: os._exit(1))
+    async with served as address:
+        print(f"{name} listening on {address}", flush=True)
+        await told.wait()

@@ -7,9 +7,12 @@ too. Only what the caller asks for in a way that cannot be sent raises `InvalidI
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 from google.protobuf.descriptor_pb2 import (
@@ -23,9 +26,11 @@ from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
 from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.decoding import from_message, json_values
+from collector_harness.client.descriptor_sets import pool_of
 from collector_harness.client.encoding import to_any
 from collector_harness.client.methods import Methods, method_path, request_message
 from collector_harness.client.reply import Reply, grpc_reply, reply_of
+from collector_harness.client.streams import StreamCall
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
 from collector_harness.errors import InvalidInput, Problem
 from collector_reference.wire import common_pb2, dispatcher_pb2, registry_pb2
@@ -47,8 +52,17 @@ class NodeClient:
     """
 
     def __init__(
-        self, address: str, *, node: str = "", credentials: ClientCredentials = PLAINTEXT
+        self,
+        address: str,
+        *,
+        node: str = "",
+        credentials: ClientCredentials = PLAINTEXT,
+        protos: Sequence[Path] = (),
     ) -> None:
+        """`protos` are descriptor sets and `.proto` files of what the node serves; raises
+        `InvalidInput` and `EnvironmentLacks` for those that cannot be used.
+        """
+        given = pool_of(protos) if protos else None
         self.address = address
         self._credentials = credentials
         self.node = node or address
@@ -58,6 +72,7 @@ class NodeClient:
             self._transport.channel,
             node=self.node,
             metadata=self._transport.with_token(()),
+            given=given,
         )
 
     @property
@@ -77,6 +92,14 @@ class NodeClient:
         impatient = copy.copy(self)
         impatient._transport = self._transport.giving_up(seconds)
         return impatient
+
+    async def until_connected(self, *, seconds: float) -> None:
+        """Returns once the channel is connected, or the time is over; for a node that was away,
+        which the channel would look for again only after a pause.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._transport.channel.channel_ready()
 
     async def why_unreachable(self, *, seconds: float = 1.0) -> str | None:
         """Returns why the node and this client do not understand each other, where it is that one
@@ -299,6 +322,29 @@ class NodeClient:
         if method.server_streaming:
             return await self._streamed(path, message, kind, metadata, timeout)
         return await self._typed(path, message, kind, metadata, timeout, append=append)
+
+    async def open_stream(
+        self,
+        full_method: str,
+        *,
+        metadata: MetadataInput = (),
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> StreamCall:
+        """Opens a call of any kind, to be made message by message; `timeout` is for all of it.
+
+        Raises `InvalidInput` for a method that is not known.
+        """
+        path = method_path(full_method)
+        method = await self._methods.find(path)
+        return StreamCall(
+            self._transport,
+            method,
+            node=self.node,
+            path=path,
+            types=self._methods.types,
+            metadata=metadata,
+            timeout=timeout,
+        )
 
     async def call_raw(
         self,

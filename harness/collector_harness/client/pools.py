@@ -111,9 +111,13 @@ def known_types() -> TypePool:
     for file in contract.file:
         pool.add(file)
     # Imported here, so that values can be encoded without gRPC.
+    # The details of a status, which any service may send.
+    from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
     from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
     pool.add(_copy_of(health_pb2.DESCRIPTOR))
+    pool.add(_copy_of(status_pb2.DESCRIPTOR))
+    pool.add(_copy_of(error_details_pb2.DESCRIPTOR))
     pool.add(_port_service())
     return pool
 

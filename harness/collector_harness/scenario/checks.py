@@ -31,7 +31,7 @@ __all__ = ["check_document"]
 _CAPTURE = re.compile(r"[A-Za-z_][\w-]*")
 _CASE = re.compile(r"[^\[\]\s](?:[^\[\]\n\r\t]*[^\[\]\s])?")
 _NEEDS_VIA = frozenset(
-    {"dispatch", "serve", "connect", "register", "validate", "lookup", "list", "call"}
+    {"dispatch", "serve", "connect", "register", "validate", "lookup", "list", "call", "stream"}
 )
 _DEEPEST_USE = 20
 """Definitions inside each other."""
@@ -245,7 +245,15 @@ class _Checker:
                 (*place, "never"), "a step is either eventually or never", hint, key=True
             )
         # What is expected of these goes without saying.
-        calls = action in _NEEDS_VIA or action in ("routes", "steps", "tcp")
+        calls = action in _NEEDS_VIA or action in (
+            "http",
+            "routes",
+            "sql",
+            "start",
+            "steps",
+            "stop",
+            "tcp",
+        )
         for key in ("eventually", "never"):
             if key in step and "parallel" in step:
                 hint = f"put the parallel step under `steps`, and '{key}' beside that"
@@ -264,8 +272,12 @@ class _Checker:
             if "via" not in step and not self._default_via and not alone:
                 hint = f"write via: {(self._nodes or ['hub'])[0]}, or set it under defaults"
                 self._found.add(place, "this step does not say which node it calls", hint)
-        if action in ("observe", "measure", "tcp"):
+        if action in ("measure", "observe", "tcp"):
             self._mentions.check_node(step[action], (*place, action))
+        elif action in ("start", "stop"):
+            self._mentions.check_life(step[action], (*place, action))
+        elif action == "stream":
+            self._expected.check_script(step.get("script"), (*place, "script"))
         elif action == "connect":
             peer = step[action]
             if isinstance(peer, dict):

@@ -13,6 +13,7 @@ from collector_harness.scenario.findings import Findings, Values, mapping
 from collector_harness.scenario.matching_syntax import (
     Location,
     expectation_faults,
+    payload_faults,
     status_faults,
 )
 from collector_harness.scenario.model import AGGREGATE, ANSWERS
@@ -83,3 +84,24 @@ class Expected:
         if root not in fields:
             hint = did_you_mean(root, fields, what="an answer has")
             self._found.add(place, f"an answer has no '{root}'", hint)
+
+    def check_script(self, script: object, place: Location) -> None:
+        """Tells what is wrong with the lines of a stream's script, and with their order."""
+        said = ""
+        for index, line in enumerate(script if isinstance(script, list) else ()):
+            if not isinstance(line, dict):
+                continue
+            here = (*place, index)
+            for key in ("receive", "headers"):
+                if key in line:
+                    self._found.add_all(expectation_faults(line[key], (*here, key)))
+            if "send" in line:
+                self._found.add_all(payload_faults(line["send"], (*here, "send")))
+            if said == "cancel":
+                hint = "drop what follows; `expect` is about the whole call"
+                self._found.add(here, "the call is cancelled before this", hint)
+                return
+            if said and "send" in line:
+                hint = "put half_close after the last message"
+                self._found.add(here, "nothing can be sent after half_close", hint)
+            said = "cancel" if "cancel" in line else "half_close" if "half_close" in line else said

@@ -22,6 +22,9 @@ __all__ = [
     "unmet",
     "unmet_by_all",
     "with_connection",
+    "with_good_end",
+    "with_good_start",
+    "with_no_error",
     "with_nothing_wrong",
     "with_status",
 ]
@@ -51,6 +54,29 @@ def with_nothing_wrong(expected: Values | None) -> Values:
 def with_connection(expected: Values | None) -> Values:
     """Returns an expectation of `tcp` with what goes without saying: it was `connected`."""
     return {"connected": True, **(expected or {})}
+
+
+def with_no_error(expected: Values | None, *, http: bool) -> Values:
+    """Returns an expectation of `http` or `sql` with what goes without saying: there is no `error`,
+    and a request is answered by a status of 200 to 299, unless the expectation names one of them.
+    """
+    expected = expected or {}
+    if expected.keys() & {"error", "status"}:
+        return expected
+    assumed: dict[str, object] = {"error": None}
+    if http:
+        assumed["status"] = {"$ge": 200, "$lt": 300}
+    return {**assumed, **expected}
+
+
+def with_good_end(expected: Values | None) -> Values:
+    """Returns an expectation of `stop` with what goes without saying: it ended by itself, and well."""
+    return {"exit": {"$in": [0, None]}, **(expected or {})}
+
+
+def with_good_start(expected: Values | None) -> Values:
+    """Returns an expectation of `start` with what goes without saying: the node is ready."""
+    return {"ready": True, **(expected or {})}
 
 
 def unmet(expected: Values, answer: Values) -> tuple[Mismatch, ...]:

@@ -31,10 +31,14 @@ class Mentions:
 
     def check_caller(self, step: Values, place: Location) -> None:
         known = [*(self._nodes or ()), *self._known.services, *self._known.peers]
-        self._check_name(step.get("via"), (*place, "via"), known)
+        via = step.get("via")
+        if isinstance(via, str) and ":" in via and ("http" in step or "sql" in step):
+            return  # the URL of what is no part of the mesh
+        self._check_name(via, (*place, "via"), known)
 
     def check_node(self, name: object, place: Location) -> None:
-        self._check_name(name, place, [*(self._nodes or ()), *self._known.peers])
+        known = [*(self._nodes or ()), *self._known.services, *self._known.peers]
+        self._check_name(name, place, known)
 
     def _check_name(self, name: object, place: Location, known: list[str]) -> None:
         if self._nodes is None or not isinstance(name, str) or "${" in name or name in known:
@@ -76,7 +80,7 @@ class Mentions:
             elif isinstance(value, list):
                 for outer, group in enumerate(value):
                     for inner, name in enumerate(group if isinstance(group, list) else ()):
-                        self.check_node(name, (*here, outer, inner))
+                        self._check_divided(name, (*here, outer, inner))
             elif isinstance(value, str) and "->" in value:
                 self._check_link(value, here)
             else:
@@ -86,7 +90,31 @@ class Mentions:
             self._found.add(place, "a fault would hurt the cases that share the mesh", hint)
         self._check_rpc_fault(mapping(fault.get("grpc")), (*place, "grpc"))
 
+    def check_life(self, name: object, place: Location) -> None:
+        """Checks a step that ends or starts a node."""
+        if name in self._known.services:
+            self._found.add(place, f"'{name}' is a service: break it by a fault, such as kill", "")
+        else:
+            self.check_node(name, place)
+        if self._shared:
+            hint = "leave isolation out, or write isolation: fresh"
+            self._found.add(place, "this would hurt the cases that share the mesh", hint)
+
+    def _check_divided(self, name: object, place: Location) -> None:
+        if name in self._known.services:
+            hint = f"break it as a whole: fault: {{blackhole: {name}}}"
+            self._found.add(place, f"'{name}' is a service, and no links lead to it", hint)
+        else:
+            self.check_node(name, place)
+
     def _check_rpc_fault(self, fault: Values, place: Location) -> None:
+        if fault.get("node") in self._known.services:
+            self._found.add(
+                (*place, "node"),
+                f"a gRPC fault needs a reference node in process, and '{fault.get('node')}' is a "
+                "service",
+                "break it as a whole, by latency, reset, kill and so on",
+            )
         for node in self._topology.nodes if self._topology is not None else ():
             collector = node.collector
             if node.name == fault.get("node") and collector not in (None, REFERENCE):

@@ -19,6 +19,7 @@ from collector_harness.scenario.model import (
     RpcStep,
     ServeStep,
     Step,
+    StreamStep,
 )
 from collector_harness.topology.values import Topology
 
@@ -59,21 +60,21 @@ def name_problems(
         }
     )
     for location, step, document in steps:
-        if not isinstance(step, RpcStep) or not _expects_ok(step):
+        if not isinstance(step, RpcStep | StreamStep) or not _expects_ok(step):
             continue
         if isinstance(step, DispatchStep | ServeStep):
             if isinstance(step.method, MethodName):
                 for message, hint in _of_method(step.method, namespaces):
                     place = document.position((*location, step.action))
                     yield Problem(message=message, position=place, hint=hint)
-        elif isinstance(step, CallStep) and "${" not in step.rpc:
-            for message, hint, field in _of_call(step):
-                within = ("input", field) if field is not None else (step.action,)
-                place = document.position((*location, *within), key=field is not None)
+        elif isinstance(step, CallStep | StreamStep) and "${" not in step.rpc:
+            for message, hint, field in _of_call(step.rpc, _requests(step)):
+                within = field or (step.action,)
+                place = document.position((*location, *within), key=bool(field))
                 yield Problem(message=message, position=place, hint=hint)
 
 
-def _expects_ok(step: RpcStep) -> bool:
+def _expects_ok(step: RpcStep | StreamStep) -> bool:
     if step.never is not None:
         return False
     told = step.expect or {}
@@ -97,9 +98,22 @@ def _of_method(name: MethodName, namespaces: list[str]) -> Iterator[tuple[str, s
         )
 
 
-def _of_call(step: CallStep) -> Iterator[tuple[str, str | None, str | None]]:
-    service, _, method = step.rpc.removeprefix("/").rpartition("/")
-    raw = isinstance(step.input, Mapping) and "$base64" in step.input
+def _requests(step: CallStep | StreamStep) -> list[tuple[Location, object]]:
+    """Returns what a step sends, with its place in the step."""
+    if isinstance(step, CallStep):
+        return [(("input",), step.input)]
+    return [
+        (("script", index, "send"), line.send)
+        for index, line in enumerate(step.script)
+        if "send" in line.model_fields_set
+    ]
+
+
+def _of_call(
+    rpc: str, requests: list[tuple[Location, object]]
+) -> Iterator[tuple[str, str | None, Location]]:
+    service, _, method = rpc.removeprefix("/").rpartition("/")
+    raw = any(isinstance(each, Mapping) and "$base64" in each for _, each in requests)
     if raw or not service.startswith(_KNOWN_PACKAGES):
         return
     # Descriptors are slow to import, and few scenarios need them to be read.
@@ -108,20 +122,17 @@ def _of_call(step: CallStep) -> Iterator[tuple[str, str | None, str | None]]:
     methods = known_types().methods(service)
     if methods is None:
         services = [each for each in known_types().services if each.startswith(_KNOWN_PACKAGES)]
-        yield f"there is no service '{service}'", did_you_mean(service, services, what="some"), None
-    elif method not in methods:
-        yield (
-            f"the service '{service}' has no method '{method}'",
-            did_you_mean(method, list(methods), what="its methods are"),
-            None,
-        )
-    elif isinstance(step.input, Mapping):
-        fields = [field.name for field in methods[method].input_type.fields]
-        spelt = {field.json_name for field in methods[method].input_type.fields}
-        for key in step.input:
-            if "${" not in key and not key.startswith("$") and key not in {*fields, *spelt}:
-                yield (
-                    f"{methods[method].input_type.name} has no field '{key}'",
-                    did_you_mean(key, fields, what="its fields are"),
-                    key,
-                )
+        yield f"there is no service '{service}'", did_you_mean(service, services, what="some"), ()
+        return
+    if method not in methods:
+        hint = did_you_mean(method, list(methods), what="its methods are")
+        yield f"the service '{service}' has no method '{method}'", hint, ()
+        return
+    kind = methods[method].input_type
+    fields = [field.name for field in kind.fields]
+    spelt = {*fields, *(field.json_name for field in kind.fields)}
+    for place, request in requests:
+        for key in request if isinstance(request, Mapping) else ():
+            if "${" not in key and not key.startswith("$") and key not in spelt:
+                hint = did_you_mean(key, fields, what="its fields are")
+                yield f"{kind.name} has no field '{key}'", hint, (*place, key)

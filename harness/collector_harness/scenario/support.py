@@ -26,6 +26,7 @@ EXECUTABLE_ACTIONS = frozenset(
         "connect",
         "dispatch",
         "fault",
+        "http",
         "list",
         "lookup",
         "measure",
@@ -33,7 +34,11 @@ EXECUTABLE_ACTIONS = frozenset(
         "register",
         "routes",
         "serve",
+        "start",
+        "sql",
         "steps",
+        "stop",
+        "stream",
         "tcp",
         "together",
         "use",
@@ -57,6 +62,7 @@ EXECUTABLE_KEYS = frozenset(
         "timeout",
         "defaults",
         "topology",
+        "services",
         "peers",
         "secrets",
         "cases",
@@ -75,7 +81,6 @@ _LATER_ANSWERS: Mapping[str, frozenset[str]] = {
 }
 _LATER_OF_CALLS: frozenset[str] = frozenset()
 _LATER_OF_PARALLEL = frozenset({"delivery"})
-_LATER_OF_NODES = ("address", "store", "protos", "logs")
 _LATER = "is part of the language, but not yet executable in this version"
 
 
@@ -84,7 +89,7 @@ def unsupported(document: Document) -> tuple[Problem, ...]:
     value = document.value
     if not isinstance(value, dict):
         return ()
-    found = [*_of_file(value), *_of_topology(value.get("topology"))]
+    found = [*_of_file(value)]
     for block in ("before", "steps", "after"):
         if block in EXECUTABLE_KEYS:
             found += _of_steps(value.get(block), (block,))
@@ -107,22 +112,6 @@ def _of_file(value: Mapping[str, object]) -> Iterator[Found]:
     for key in value:
         if key not in EXECUTABLE_KEYS:
             yield (key,), key
-
-
-def _of_topology(topology: object) -> Iterator[Found]:
-    if not isinstance(topology, dict):
-        return
-    nodes = topology.get("nodes")
-    specs: list[tuple[tuple[str, ...], object]] = [
-        (("topology", "defaults"), topology.get("defaults"))
-    ]
-    if isinstance(nodes, dict):
-        specs += [(("topology", "nodes", name), node) for name, node in nodes.items()]
-    for place, node in specs:
-        if isinstance(node, dict):
-            for key in _LATER_OF_NODES:
-                if key in node:
-                    yield (*place, key), key
 
 
 def _of_steps(steps: object, place: tuple[str | int, ...]) -> Iterator[Found]:

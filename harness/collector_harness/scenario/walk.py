@@ -19,6 +19,9 @@ from collector_harness.scenario.judging import (
     unmet,
     unmet_by_all,
     with_connection,
+    with_good_end,
+    with_good_start,
+    with_no_error,
     with_nothing_wrong,
     with_status,
 )
@@ -29,10 +32,15 @@ from collector_harness.scenario.model import (
     CheckStep,
     Eventually,
     FaultStep,
+    HttpStep,
     MeasureStep,
     RoutesStep,
     RpcStep,
+    SqlStep,
+    StartStep,
     StepBase,
+    StopStep,
+    StreamStep,
     TcpStep,
     TogetherStep,
     UseStep,
@@ -137,6 +145,9 @@ class _Walk:
             return
         perform = ANSWERING[type(step)]
         answers = await _all_of([perform(step, each) for each in rounds])
+        for each in answers:
+            if each.broken is not None:
+                raise each.broken
         expected = _as_mapping(at.scope.expectation(step.expect or {}))
         mismatches = unmet_by_all(
             expected,
@@ -264,7 +275,7 @@ class _Walk:
             answer = await ANSWERING[type(step)](step, place)
             tries += 1
             expected = place.scope.expectation(step.expect or {"status": "OK"})
-            if not unmet(_as_mapping(expected), answer.values):
+            if answer.broken is None and not unmet(_as_mapping(expected), answer.values):
                 raise Unmet(
                     f"what must never be was so at try {tries}",
                     at=at,
@@ -314,18 +325,27 @@ async def _all_of(work: Sequence[Awaitable[T]]) -> list[T]:
 
 
 def _unmet(step: AnsweringStep, at: Place, answer: Answer) -> tuple[Mismatch, ...]:
+    if answer.broken is not None:
+        told = Mismatch(path="", expected="the script", actual=answer.broken.message)
+        return answer.broken.mismatches or (told,)
     expected = _as_mapping(at.scope.expectation(step.expect or {}))
     return unmet(_assumed(step, expected), answer.values)
 
 
 def _assumed(step: AnsweringStep, expected: Mapping[str, object]) -> Mapping[str, object]:
     """Returns an expectation with what goes without saying for that kind of step."""
-    if isinstance(step, RpcStep):
+    if isinstance(step, RpcStep | StreamStep):
         return with_status(expected)
+    if isinstance(step, HttpStep | SqlStep):
+        return with_no_error(expected, http=isinstance(step, HttpStep))
     if isinstance(step, RoutesStep):
         return with_nothing_wrong(expected)
     if isinstance(step, TcpStep):
         return with_connection(expected)
+    if isinstance(step, StopStep):
+        return with_good_end(expected)
+    if isinstance(step, StartStep):
+        return with_good_start(expected)
     return expected
 
 
@@ -339,6 +359,9 @@ def _judge(
 ) -> None:
     if not mismatches:
         return
+    if len(answers) == 1 and answers[0].broken is not None:
+        answers[0].broken.message += told
+        raise answers[0].broken
     of = f" of {len(answers)} answers" if len(answers) > 1 else ""
     told = f"the expectation{of} was not met{told}"
     # The answer that explains most: the first one that a mismatch is about.

@@ -107,7 +107,7 @@ def test_a_failure_inside_a_definition_is_told_where_that_stands(run_all: Any, l
     text = "steps:\n  - {use: ../common.yaml#ask, with: {note: hi, answer: ho}}\n"
     failure = run_all(*load(text, common=COMMON).cases).failure
     assert failure.step == "1.1: dispatch shop/conformance.Probe.Echo"
-    assert str(failure.position) == "../common.yaml:9:46"
+    assert str(failure.position) == "../common.yaml:9:44"
     assert [(each.path, each.expected) for each in failure.mismatches] == [("output", '"ho"')]
 
 

@@ -13,11 +13,13 @@ __all__ = [
     "AGGREGATE",
     "ANSWERS",
     "CALL",
+    "ENDING",
     "EXPECTED",
     "HTTP",
     "OBSERVATION",
     "ROUTES",
     "SQL",
+    "STARTING",
     "STREAM",
     "TCP",
     "answer_schema",
@@ -28,7 +30,7 @@ CALL: Final[Mapping[str, str]] = {
     "layer": "Which layer told the status: grpc, in-band (the registry's enum) or http-like.",
     "code": "The number of the status as that layer wrote it.",
     "message": "The text of the status.",
-    "details": "The details of the status.",
+    "details": "The details of the status: a mapping, or of gRPC's own a list of messages.",
     "output": "What the handler returned, as JSON values.",
     "handled_by": "The collector that executed the call; null where none did.",
     "response": "The whole response message as JSON values; null when gRPC failed.",
@@ -63,6 +65,22 @@ TCP: Final[Mapping[str, str]] = {
     "closed": "Whether the node closed the connection within the time.",
     "seconds": "How long it took.",
 }
+ENDING: Final[Mapping[str, str]] = {
+    "node": "The node that was asked to end.",
+    "exit": "Its exit status, negative for the signal that it was killed by; null for a node in "
+    "the harness's process.",
+    "logs": "The lines that it logged.",
+    "seconds": "How long it took.",
+}
+STARTING: Final[Mapping[str, str]] = {
+    "node": "The node that was started.",
+    "ready": "Whether it is ready.",
+    "exit": "Where it is not: its exit status, negative for a signal, such as that of the harness "
+    "where it had not ended by itself; null for a node in the harness's process.",
+    "reason": "Where it is not: why, as far as it can be seen.",
+    "logs": ENDING["logs"],
+    "seconds": ENDING["seconds"],
+}
 STREAM: Final[Mapping[str, str]] = {
     "status": CALL["status"],
     "message": CALL["message"],
@@ -75,13 +93,15 @@ STREAM: Final[Mapping[str, str]] = {
 HTTP: Final[Mapping[str, str]] = {
     "status": "The status number, such as 200.",
     "headers": "The headers, with lower-case names.",
-    "json": "The body as JSON.",
+    "json": "The body as JSON; null where it is none.",
     "text": "The body as text.",
+    "error": "Why there is no answer, or no whole one; null where there is.",
     "seconds": CALL["seconds"],
 }
 SQL: Final[Mapping[str, str]] = {
     "rows": "The rows, each a mapping of columns.",
     "count": "How many rows there are, or were changed.",
+    "error": "What the database says is wrong; null where nothing is.",
     "seconds": CALL["seconds"],
 }
 AGGREGATE: Final[Mapping[str, str]] = {
@@ -103,6 +123,8 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
     "lookup": CALL,
     "list": CALL,
     "call": CALL,
+    "start": STARTING,
+    "stop": ENDING,
     "stream": STREAM,
     "http": HTTP,
     "sql": SQL,

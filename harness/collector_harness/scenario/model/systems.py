@@ -84,7 +84,12 @@ class HttpStep(AnsweringStep):
     )
     via: Text | None = Field(default=None, description="The service to ask.")
     headers: dict[str, Text] | None = Field(default=None, description="Headers to send.")
-    input: Payload = Field(default=None, description="The body, sent as JSON.")
+    input: Payload = Field(
+        default=None, description="The body: sent as JSON, or as it is where it is {$base64: ...}."
+    )
+    follow: Literal[True] | None = Field(
+        default=None, description="Follow redirects, at most five; without, they are the answer."
+    )
     deadline: Duration | None = Field(default=None, description="The limit of the request.")
     expect: HttpExpectation | None = Field(default=None, description="What the answer must be.")
 

@@ -9,22 +9,31 @@ from collector_harness.scenario.model import (
     CallStep,
     ConnectStep,
     DispatchStep,
+    HttpStep,
     ListStep,
     LookupStep,
     ObserveStep,
     RegisterStep,
     RoutesStep,
     ServeStep,
+    SqlStep,
+    StartStep,
     StepBase,
+    StopStep,
+    StreamStep,
     TcpStep,
     ValidateStep,
 )
 from collector_harness.scenario.steps.base import Answer, Place
 from collector_harness.scenario.steps.calls import call
 from collector_harness.scenario.steps.dispatcher import connect, dispatch, serve
+from collector_harness.scenario.steps.http import http
+from collector_harness.scenario.steps.lives import start, stop
 from collector_harness.scenario.steps.observation import observe
 from collector_harness.scenario.steps.registry import list_services, lookup, register, validate
 from collector_harness.scenario.steps.routes import routes
+from collector_harness.scenario.steps.sql import sql
+from collector_harness.scenario.steps.streams import stream
 from collector_harness.scenario.steps.tcp import tcp
 
 __all__ = ["ANSWERING"]
@@ -33,12 +42,17 @@ ANSWERING: Mapping[type[StepBase], Callable[[Any, Place], Awaitable[Answer]]] = 
     CallStep: call,
     ConnectStep: connect,
     DispatchStep: dispatch,
+    HttpStep: http,
     ListStep: list_services,
     LookupStep: lookup,
     ObserveStep: observe,
     RegisterStep: register,
     RoutesStep: routes,
     ServeStep: serve,
+    StartStep: start,
+    StopStep: stop,
+    SqlStep: sql,
+    StreamStep: stream,
     TcpStep: tcp,
     ValidateStep: validate,
 }

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from collector_harness.client import NodeClient, Reply
+from collector_harness.client.status_details import details_of
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.events import Mismatch
 from collector_harness.mesh import Mesh, MeshNode
@@ -33,6 +35,24 @@ class Answer:
     route: tuple[str, ...] = ()
     """The collectors that the call is known to have reached, in order."""
     seconds: float = 0.0
+    broken: Unmet | None = None
+    """What was not met on the way to it; then nothing more is expected of it."""
+
+
+class Calling(Protocol):
+    """A step that asks somebody: who, with which metadata, and how long."""
+
+    @property
+    def via(self) -> str | None: ...
+    @property
+    def deadline(self) -> object: ...
+
+
+class Sending(Calling, Protocol):
+    """A step whose call carries metadata."""
+
+    @property
+    def metadata(self) -> Mapping[str, object] | None: ...
 
 
 class Unmet(Exception):
@@ -99,7 +119,7 @@ class Place:
         """Returns the same place in one of several rounds; `local` is as in `Scope.child`."""
         return replace(self, scope=self.scope.child(key, **local))
 
-    def node(self, step: RpcStep) -> MeshNode:
+    def node(self, step: Calling) -> MeshNode:
         """Returns the node that the step calls."""
         via = step.via if step.via is not None else self.defaults.via
         if via is not None:
@@ -121,14 +141,14 @@ class Place:
             return client
         return client.giving_up(self.scope.duration(step.cancel_after).total_seconds())
 
-    def deadline(self, step: RpcStep) -> float | None:
+    def deadline(self, step: Calling) -> float | None:
         """Returns the deadline of a call of the step, in seconds; None where it has none."""
-        term = step.deadline if step.deadline is not None else self.defaults.deadline
+        term: Any = step.deadline if step.deadline is not None else self.defaults.deadline
         if term == NO_DEADLINE:
             return None
         return self.scope.duration(DEFAULT_DEADLINE if term is None else term).total_seconds()
 
-    def metadata(self, step: RpcStep) -> tuple[tuple[str, str | bytes], ...]:
+    def metadata(self, step: Sending) -> tuple[tuple[str, str | bytes], ...]:
         """Returns the metadata that a call of the step carries."""
         written = {**(self.defaults.metadata or {}), **(step.metadata or {})}
         if not written:
@@ -154,7 +174,7 @@ def answer_of(reply: Reply) -> Answer:
             "layer": reply.layer,
             "code": reply.code,
             "message": reply.message,
-            "details": dict(reply.details),
+            "details": details_of(reply),
             "output": reply.output,
             "handled_by": reply.handled_by,
             "response": reply.response,

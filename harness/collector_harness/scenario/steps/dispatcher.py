@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collector_harness.client import Reply
+from collector_harness.client.bulk import connect_many
 from collector_harness.scenario.model import ConnectStep, DispatchStep, ServeStep
 from collector_harness.scenario.steps.base import Answer, Place, answer_of
 
@@ -53,6 +54,17 @@ async def connect(step: ConnectStep, at: Place) -> Answer:
         address = at.scope.text(peer.address)
     if peer.namespaces is not None:
         namespaces = at.scope.texts(peer.namespaces)
+    if peer.count is not None:
+        reply = await connect_many(
+            at.client(step),
+            collector_id,
+            address,
+            namespaces,
+            at.scope.count(peer.count),
+            metadata=at.metadata(step),
+            timeout=at.deadline(step),
+        )
+        return _told(reply, at)
     reply = await at.client(step).connect(
         collector_id,
         address,

@@ -1,0 +1,111 @@
+"""The step that makes a call of any kind by a script of what is sent and received."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from collector_harness.client.streams import StreamCall
+from collector_harness.events import Mismatch
+from collector_harness.scenario.matching import match
+from collector_harness.scenario.model import Line, StreamStep
+from collector_harness.scenario.steps.base import Answer, Location, Place, Unmet, answer_of
+
+__all__ = ["stream"]
+
+_FIELDS = ("status", "message", "details", "messages", "headers", "trailers", "seconds")
+
+
+async def stream(step: StreamStep, at: Place) -> Answer:
+    """Does the lines of the script in order, sends nothing more, and reads what still comes.
+
+    A line that is not met ends the call, and is what the answer says was `broken`.
+    """
+    node = at.node(step)
+    call = await node.client.open_stream(
+        at.scope.text(step.rpc), metadata=at.metadata(step), timeout=at.deadline(step)
+    )
+    broken: _Broken | None = None
+    try:
+        try:
+            for index, line in enumerate(step.script):
+                await _do(line, call, at, index)
+        except _Broken as error:
+            broken = error
+            call.cancel()
+        reply = await call.finish()
+    finally:
+        call.cancel()
+    at.tell(at, reply)
+    whole = answer_of(reply)
+    values = {key: whole.values.get(key) for key in _FIELDS if key != "messages"}
+    values["messages"] = list(call.messages)
+    values["details"] = values["details"] or []
+    answer = Answer(values=values, route=(node.name,), seconds=reply.seconds)
+    if broken is None:
+        return answer
+    told = broken.message
+    if broken.ended and reply.status != "CANCELLED":
+        told += f": the call ended with {reply.status}"
+        told += f", {reply.message[:200]!r}" if reply.message else ""
+    unmet = Unmet(
+        told,
+        at=at,
+        location=(*at.location, "script", *broken.location),
+        mismatches=broken.mismatches,
+        answer=answer,
+    )
+    return Answer(values=values, route=(node.name,), seconds=reply.seconds, broken=unmet)
+
+
+class _Broken(Exception):
+    """A line of the script was not met."""
+
+    def __init__(
+        self,
+        message: str,
+        location: Location,
+        mismatches: Sequence[Mismatch] = (),
+        *,
+        ended: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.mismatches = tuple(mismatches)
+        self.ended = ended
+        """Whether it is that the call was over."""
+
+
+async def _do(line: Line, call: StreamCall, at: Place, index: int) -> None:
+    limit = None if line.within is None else at.scope.duration(line.within).total_seconds()
+    told = "" if limit is None else f" within {limit:g}s"
+    (kind,) = line.model_fields_set - {"within"}
+    try:
+        async with asyncio.timeout(limit):
+            match kind:
+                case "send":
+                    if not await call.send(at.scope.fill(line.send)):
+                        raise _Broken("a message could not be sent", (index, "send"), ended=True)
+                case "receive":
+                    await _receive(line, call, at, index)
+                case "headers":
+                    found = match(at.scope.expectation(line.headers), await call.headers())
+                    if found:
+                        raise _Broken("the headers are not as expected", (index, "headers"), found)
+                case "half_close":
+                    await call.half_close()
+                case _:
+                    call.cancel()
+    except TimeoutError:
+        what = {"send": "the message was not taken", "headers": "no headers came"}
+        raise _Broken(what.get(kind, "no message came") + told, (index, kind)) from None
+
+
+async def _receive(line: Line, call: StreamCall, at: Place, index: int) -> None:
+    number = len(call.messages) + 1
+    if not await call.receive():
+        raise _Broken(f"there is no message {number}", (index, "receive"), ended=True)
+    found = match(at.scope.expectation(line.receive), call.messages[-1])
+    if found:
+        raise _Broken(f"message {number} is not as expected", (index, "receive"), found)

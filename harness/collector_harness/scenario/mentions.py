@@ -93,7 +93,8 @@ class Mentions:
     def check_life(self, name: object, place: Location) -> None:
         """Checks a step that ends or starts a node."""
         if name in self._known.services:
-            self._found.add(place, f"'{name}' is a service: break it by a fault, such as kill", "")
+            hint = "end it by a fault, such as kill or restart"
+            self._found.add(place, f"'{name}' is a service", hint)
         else:
             self.check_node(name, place)
         if self._shared:

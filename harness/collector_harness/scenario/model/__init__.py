@@ -31,6 +31,7 @@ from collector_harness.scenario.model.file import (
     Secret,
     Service,
 )
+from collector_harness.scenario.model.lives import StartStep, StopStep
 from collector_harness.scenario.model.modifiers import Eventually, Never
 from collector_harness.scenario.model.peers import Peer
 from collector_harness.scenario.model.steps import (
@@ -93,9 +94,11 @@ __all__ = [
     "Service",
     "ServiceName",
     "SqlStep",
+    "StartStep",
     "Step",
     "StepBase",
     "Steps",
+    "StopStep",
     "StreamStep",
     "TcpStep",
     "TogetherStep",

@@ -27,6 +27,7 @@ from collector_harness.scenario.model.calls import (
     ValidateStep,
 )
 from collector_harness.scenario.model.faults import Fault
+from collector_harness.scenario.model.lives import StartStep, StopStep
 from collector_harness.scenario.model.modifiers import Condition, Reconsider
 from collector_harness.scenario.model.systems import HttpStep, SqlStep, StreamStep
 from collector_harness.scenario.model.tcp import TcpStep
@@ -121,6 +122,8 @@ _CLASSES: tuple[type[StepBase], ...] = (
     MeasureStep,
     RoutesStep,
     TcpStep,
+    StopStep,
+    StartStep,
     CheckStep,
     TogetherStep,
     FaultStep,
@@ -184,6 +187,8 @@ Step = Annotated[
     | Annotated[MeasureStep, Tag("<measure>")]
     | Annotated[RoutesStep, Tag("<routes>")]
     | Annotated[TcpStep, Tag("<tcp>")]
+    | Annotated[StopStep, Tag("<stop>")]
+    | Annotated[StartStep, Tag("<start>")]
     | Annotated[CheckStep, Tag("<check>")]
     | Annotated[TogetherStep, Tag("<together>")]
     | Annotated[FaultStep, Tag("<fault>")]

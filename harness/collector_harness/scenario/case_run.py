@@ -27,7 +27,7 @@ from collector_harness.events import (
     StepFinished,
     StepStarted,
 )
-from collector_harness.mesh import Mesh
+from collector_harness.mesh import Mesh, MeshNode, MeshService
 from collector_harness.mesh.readiness import pauses
 from collector_harness.scenario.fakes import Fakes
 from collector_harness.scenario.loading import Case
@@ -171,7 +171,7 @@ class _CaseRun:
     async def _deaths(self, mesh: Mesh) -> tuple[TargetFailed, ...]:
         # The end of a process is noticed later than the end of its connections: without a moment
         # of patience a death would be told as a call that could not be made, or not at all.
-        if self._unreachable and any(node.alive and node.collector is None for node in mesh):
+        if self._unreachable and any(map(_can_die, mesh.parts)):
             passed = self.outcome is Outcome.PASSED
             async for _ in pauses(_NOTICE_LIMIT if passed else _NOTICE_LIMIT_OF_FAILURES):
                 if mesh.failures():
@@ -204,14 +204,7 @@ class _CaseRun:
             fakes=Fakes(seed=self.seed, key=self.case.id),
             seed=self.seed,
             case=self.case.values,
-            nodes={
-                node.name: {
-                    "name": node.name,
-                    "address": node.address,
-                    "namespaces": list(node.node.namespaces),
-                }
-                for node in mesh
-            },
+            nodes={part.name: part.values() for part in mesh.parts},
             limits=self.target.declares.limits.as_values(),
             environment=os.environ,
             secrets=self._secrets,
@@ -333,7 +326,9 @@ class _CaseRun:
 
     def _logs(self, mesh: Mesh, route: Sequence[str]) -> dict[str, str]:
         tails = {
-            node.name: node.log_tail(_LOG_LINES) for node in mesh if not route or node.name in route
+            node.name: node.log_tail(_LOG_LINES)
+            for node in mesh.parts
+            if not route or node.name in route
         }
         return {name: tail for name, tail in tails.items() if tail}
 
@@ -342,6 +337,13 @@ class _CaseRun:
         if not isinstance(self.target, Reference):
             words += ["--target", str(self.target)]
         return shlex.join(words)
+
+
+def _can_die(part: MeshNode) -> bool:
+    """Whether the end of a part becomes known: not that of one which somebody else runs."""
+    if isinstance(part, MeshService) and not part.service.launched:
+        return False
+    return part.alive and part.collector is None
 
 
 def _step_title(at: Place) -> str:

@@ -107,11 +107,15 @@ class TargetFailed(HarnessError):
 
     exit_code = ExitCode.TARGET_FAILED
 
-    def __init__(self, message: str, *, node: str, log_tail: str = "") -> None:
+    def __init__(
+        self, message: str, *, node: str, log_tail: str = "", lives: bool = False
+    ) -> None:
         self.node = node
         """The name of the node."""
         self.log_tail = log_tail
         """The last lines that it wrote, escaped for a terminal; empty where there are none."""
+        self.lives = lives
+        """Whether it was seen to run on: it does not do what it should, but it has not died."""
         super().__init__(f"{message}\n{log_tail}" if log_tail else message)
 
 

@@ -45,6 +45,15 @@ class ClientCredentials:
             return None
         return await why_unreachable(address, context, seconds=seconds)
 
+    def http_context(self) -> ssl.SSLContext | None:
+        """Returns what HTTP clients take, None for plaintext; raises `OSError` for a file that
+        cannot be read.
+        """
+        context = self._context()
+        if context is not None:
+            context.set_alpn_protocols(["http/1.1"])
+        return context
+
     def _context(self) -> ssl.SSLContext | None:
         if not self.tls:
             return None

@@ -21,8 +21,18 @@ __all__ = ["Methods", "method_path", "request_message"]
 class Methods:
     """The methods that can be called on one node."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, node: str, metadata: Metadata = ()) -> None:
-        """`metadata` goes with what is asked by reflection."""
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        node: str,
+        metadata: Metadata = (),
+        given: TypePool | None = None,
+    ) -> None:
+        """`metadata` goes with what is asked by reflection; `given` is the node's own pool, where
+        something is known of it beforehand.
+        """
+        self._given = given
         self._channel = channel
         self._metadata = metadata
         self._node = node
@@ -31,8 +41,8 @@ class Methods:
 
     @property
     def types(self) -> TypePool | None:
-        """What the node told of so far."""
-        return None if self._reflection is None else self._reflection.types
+        """What is known of the node's own types so far, in a pool that no other node sees."""
+        return self._given if self._reflection is None else self._reflection.types
 
     async def find(self, path: str) -> MethodDescriptor:
         """Returns the method of `/package.Service/Method`; raises `InvalidInput` with a
@@ -41,9 +51,13 @@ class Methods:
         """
         service, _, name = path[1:].rpartition("/")
         methods = known_types().methods(service)
+        if methods is None and self._given is not None:
+            methods = self._given.methods(service)
         if methods is None:
             if self._reflection is None:
-                self._reflection = Reflection(self._channel, metadata=self._metadata)
+                self._reflection = Reflection(
+                    self._channel, metadata=self._metadata, types=self._given
+                )
             if await self._reflection.find(service):
                 methods = self._reflection.types.methods(service)
         if methods is None:
@@ -54,14 +68,15 @@ class Methods:
                     "address; is it started, and is the address its own?",
                     node=self._node,
                 )
-            known = {*known_types().services, *told}
+            given = () if self._given is None else self._given.services
+            known = {*known_types().services, *told, *given}
             close = difflib.get_close_matches(service, sorted(known), n=1)
             raise InvalidInput(
                 Problem(
                     message=f"node '{self._node}' tells nothing of a service '{service}'",
                     hint=f"did you mean '{close[0]}'?"
                     if close
-                    else "server reflection must be on for services other than the collector's own",
+                    else "turn server reflection on, or name its descriptors under `protos`",
                 )
             )
         if name not in methods:

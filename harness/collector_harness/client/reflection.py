@@ -39,12 +39,19 @@ _TIMEOUT = 10.0
 class Reflection:
     """The services of one node, read when they are first asked for."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, metadata: Metadata = ()) -> None:
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        metadata: Metadata = (),
+        types: TypePool | None = None,
+    ) -> None:
+        """`types` is the node's own pool, where it has one already."""
         self._channel = channel
         self._metadata = metadata
         self._path: str | None = None
         self._lock = asyncio.Lock()
-        self.types = TypePool()
+        self.types = TypePool() if types is None else types
         """All that was read so far; the node's own pool."""
 
     async def find(self, service: str) -> bool:

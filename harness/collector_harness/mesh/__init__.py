@@ -2,5 +2,6 @@
 
 from collector_harness.mesh.mesh import Mesh
 from collector_harness.mesh.node import MeshNode
+from collector_harness.mesh.service import MeshService
 
-__all__ = ["Mesh", "MeshNode"]
+__all__ = ["Mesh", "MeshNode", "MeshService"]

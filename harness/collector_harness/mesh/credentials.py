@@ -5,16 +5,15 @@ How they are made is in `certificates`; what a node is told of them, in the laun
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector_harness.certificates import Authority, needed
 from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.launchers.base import NodeSecurity
-from collector_harness.launchers.reaper import the_reaper
+from collector_harness.mesh.folder import MeshFolder
 from collector_harness.topology.values import Node
 from collector_reference.security.values import OwnTokenSettings, TlsSettings, TokenSettings
 
@@ -32,8 +31,10 @@ _CLIENT = "collector-harness"
 class MeshCredentials:
     """What every node of a mesh shows and trusts, and how it is called."""
 
-    def __init__(self) -> None:
-        self._folder: Path | None = None
+    def __init__(self, folder: MeshFolder, fill: Callable[[str], str]) -> None:
+        """`fill` replaces the references in a text."""
+        self._folder = folder
+        self._fill = fill
         self._authority: Authority | None = None
         self._signing: EllipticCurvePrivateKey | None = None
 
@@ -49,12 +50,12 @@ class MeshCredentials:
             tls = TlsSettings(cert=cert, key=key, ca=ca, client_auth=given.client_auth)
         if node.token is not True:
             return NodeSecurity(tls=tls)
-        token = self._in_folder(f"{node.name}.token")
+        token = self._folder.place(f"{node.name}.token")
         token.write_text(self._token(node.name, collector_id=node.name))
         return NodeSecurity(
             tls=tls,
             tokens=TokenSettings(
-                keys=(self._in_folder("token-key.pem"),), issuer=_ISSUER, audience=_AUDIENCE
+                keys=(self._folder.place("token-key.pem"),), issuer=_ISSUER, audience=_AUDIENCE
             ),
             own_token=OwnTokenSettings(file=token, issuer=_ISSUER, audience=_AUDIENCE),
         )
@@ -79,36 +80,20 @@ class MeshCredentials:
             ca=ca,
             cert=cert,
             key=key,
-            token=None if token is None else str(token),
+            token=None if token is None else self._fill(str(token)),
         )
-
-    def close(self) -> None:
-        """Removes what was made."""
-        folder, self._folder = self._folder, None
-        self._authority = None
-        self._signing = None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            the_reaper().release_folder(folder)
-
-    def _in_folder(self, name: str) -> Path:
-        if self._folder is None:
-            # Only its owner can enter it: it holds keys.
-            self._folder = Path(tempfile.mkdtemp(prefix="collector-harness-"))
-            the_reaper().guard_folder(self._folder)
-        return self._folder / name
 
     def _certificate(self, name: str) -> tuple[Path, Path, Path]:
         if self._authority is None:
             self._authority = Authority()
-            self._in_folder("ca.pem").write_bytes(self._authority.certificate)
+            self._folder.place("ca.pem").write_bytes(self._authority.certificate)
         # A node's name has no slash.
-        cert, key = self._in_folder(f"{name}.cert.pem"), self._in_folder(f"{name}.key.pem")
+        cert, key = self._folder.place(f"{name}.cert.pem"), self._folder.place(f"{name}.key.pem")
         if not cert.exists():
             pair = self._authority.issue(name)
             key.write_bytes(pair.key)
             cert.write_bytes(pair.cert)
-        return cert, key, self._in_folder("ca.pem")
+        return cert, key, self._folder.place("ca.pem")
 
     def _token(self, subject: str, **claims: object) -> str:
         needed("jwt", extra="jwt", what="tokens for a run")
@@ -132,7 +117,7 @@ class MeshCredentials:
             from cryptography.hazmat.primitives.asymmetric import ec
 
             self._signing = ec.generate_private_key(ec.SECP256R1())
-            self._in_folder("token-key.pem").write_bytes(
+            self._folder.place("token-key.pem").write_bytes(
                 self._signing.public_key().public_bytes(
                     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
                 )

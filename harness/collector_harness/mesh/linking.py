@@ -192,6 +192,7 @@ class Linking:
             f"({answers[0].message}), as for a collector that does not exist",
             node=source.name,
             log_tail=source.log_tail(),
+            lives=True,
         )
 
     async def _until_dispatching_back(

@@ -43,6 +43,7 @@ async def dial(
             f"link '{link}' could not be made: {sanitised(str(error))}",
             node=target.name,
             log_tail=target.log_tail(),
+            lives=True,
         ) from error
 
 
@@ -73,6 +74,7 @@ async def until_connected(
         f"node '{node.name}' has no connection to {names} after {limit.total_seconds():g} s",
         node=missing[0].name,
         log_tail=missing[0].log_tail(),
+        lives=True,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 import random
 import time
@@ -22,21 +21,25 @@ from collector_harness.errors import (
     TargetFailed,
 )
 from collector_harness.events import Emit, MeshStarted, MeshStopped
-from collector_harness.faults.flow import Flow, Standstill
-from collector_harness.faults.front import Front
 from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.faults.rpc_faults import RpcFaults
 from collector_harness.faults.values import Fault
-from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch
-from collector_harness.launchers.choice import check_attached, launcher_of, target_of
+from collector_harness.launchers.base import DEFAULT_READY_LIMIT
 from collector_harness.mesh.breaking import broken, fault_from
 from collector_harness.mesh.credentials import MeshCredentials
+from collector_harness.mesh.databases import Databases
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
 from collector_harness.mesh.doors import Doors
+from collector_harness.mesh.folder import MeshFolder
 from collector_harness.mesh.linking import Linking
 from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.order import start_order
-from collector_harness.mesh.readiness import all_of, until_healthy
+from collector_harness.mesh.parts import nodes_of, rpc_faults_of, services_of
+from collector_harness.mesh.readiness import all_of
+from collector_harness.mesh.service import MeshService
+from collector_harness.mesh.standing import Standing, can_stand_still
+from collector_harness.mesh.starting import Starting
+from collector_harness.mesh.texts import Texts
 from collector_harness.targets import Reference, Target
 from collector_harness.topology.values import Link, Topology
 from collector_reference import Collector
@@ -71,44 +74,57 @@ class Mesh:
         """Unique in this process; what the events of the mesh carry."""
         self._emit = emit
         self._ready_limit = ready_limit
-        targets = {node.name: target_of(node, target or Reference()) for node in topology.nodes}
-        check_attached(topology, targets)
+        self._rpc_faults = rpc_faults_of(plan, topology)
+        self._folder = MeshFolder()
+        self._texts = Texts(self.__getitem__)
+        self._credentials = MeshCredentials(self._folder, self._texts.fill)
+        self._databases = Databases(self._folder, self._texts.fill)
         rng = random.Random(seed)
-        diallers = plan.diallers(topology)
-        self._rpc_faults = {name: RpcFaults() for name in plan.rpcs}
-        self._credentials = MeshCredentials()
-        self._nodes = {
-            node.name: MeshNode(
-                node,
-                launcher_of(
-                    node,
-                    targets[node.name],
-                    ready_limit=ready_limit,
-                    front=Front(diallers[node.name], private=True, rng=rng)
-                    if node.name in diallers
-                    else None,
-                    interceptors=[self._rpc_faults[node.name]]
-                    if node.name in self._rpc_faults
-                    else (),
-                ),
-                credentials=functools.partial(self._credentials.client_of, node),
-            )
-            for node in topology.nodes
-        }
-        self._doors = Doors(topology, self._nodes)
+        self._nodes = nodes_of(
+            topology,
+            target or Reference(),
+            plan=plan,
+            rng=rng,
+            rpc_faults=self._rpc_faults,
+            ready_limit=ready_limit,
+            credentials=self._credentials,
+        )
+        self._services = services_of(
+            topology,
+            plan=plan,
+            rng=rng,
+            credentials=self._credentials,
+            databases=self._databases,
+            texts=self._texts,
+        )
+        self._doors = Doors(topology, {**self._nodes, **self._services})
         self._linking = Linking(topology, self._nodes, self._doors, ready_limit=ready_limit)
-        self._standing: dict[str, list[tuple[Flow, Standstill]]] = {}
+        self._standing: dict[str, Standing] = {}
         self._doubtful = False
         self._disturbed = False
-        self._before = start_order(
+        self._starting = Starting(
             topology,
-            fronted={name for name, each in self._nodes.items() if each.running.front is not None},
+            {**self._nodes, **self._services},
+            before=start_order(
+                topology,
+                fronted={
+                    *self._services,
+                    *(name for name, each in self._nodes.items() if each.running.front is not None),
+                },
+            ),
+            doors=self._doors,
+            linking=self._linking,
+            credentials=self._credentials,
+            texts=self._texts,
+            ready_limit=ready_limit,
         )
         self._started = False
         self._checkpoints: dict[str, tuple[Collector, object]] = {}
 
     def __getitem__(self, name: str) -> MeshNode:
-        """Returns a node; raises `InvalidInput` with a did-you-mean."""
+        """Returns a node or service; raises `InvalidInput` with a did-you-mean."""
+        if name in self._services:
+            return self._services[name]
         return self._nodes[self.topology.node(name).name]
 
     def __iter__(self) -> Iterator[MeshNode]:
@@ -120,13 +136,24 @@ class Mesh:
         return MappingProxyType(self._nodes)
 
     @property
+    def services(self) -> Mapping[str, MeshService]:
+        """Every service by name, in the order of the topology."""
+        return MappingProxyType(self._services)
+
+    @property
+    def parts(self) -> Iterator[MeshNode]:
+        """Every node, then every service."""
+        yield from self._nodes.values()
+        yield from self._services.values()
+
+    @property
     def started(self) -> bool:
         """Whether it is up."""
         return self._started
 
     def failures(self) -> tuple[TargetFailed, ...]:
         """Returns why nodes died that nobody asked to."""
-        return tuple(each.failure for each in self if each.failure is not None)
+        return tuple(each.failure for each in self.parts if each.failure is not None)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -144,14 +171,14 @@ class Mesh:
         if self._started:
             raise InternalFault("a mesh that runs cannot be started again")
         begin = time.perf_counter()
-        doors = sum(len(list(each.running.front or ())) for each in self)
+        doors = sum(len(list(each.running.front or ())) for each in self.parts)
         make_room(
             descriptors_needed(self.topology, doors=doors),
             what=f"a mesh of {len(self.topology.nodes)} nodes and {len(self.topology.links)} links",
         )
         try:
-            await all_of(each.running.open() for each in self)
-            await self._start_nodes()
+            await all_of(each.running.open() for each in self.parts)
+            await self._starting.start(self.parts)
             await self._linking.join(self.topology.links)
         except BaseException as error:
             try:
@@ -170,7 +197,7 @@ class Mesh:
             self._emit(
                 MeshStarted(
                     mesh=self.number,
-                    nodes={each.name: each.address for each in self},
+                    nodes={each.name: each.address for each in self.parts},
                     links=tuple(str(link) for link in self.topology.links),
                     seconds=time.perf_counter() - begin,
                 )
@@ -191,6 +218,7 @@ class Mesh:
     async def reset(self) -> bool:
         """Brings every node back to the state that it had after the start.
 
+        Services are ended and forget, unless they keep what they know: `renew` starts them again.
         Returns False when it cannot, because a node is a process or a peer that is played, was
         killed or started anew since, keeps its records where others do too, or lost a connection
         for good: stop the mesh then, and start another.
@@ -203,6 +231,8 @@ class Mesh:
         ):
             return False
         try:
+            # They are started again when the mesh is used again: it may be for the last time now.
+            await asyncio.gather(*(self._forget(each) for each in self._services.values()))
             if self._disturbed:
                 await self._linking.wake(self.topology.links)
             await all_of(
@@ -214,6 +244,18 @@ class Mesh:
         except (TargetFailed, RestoreRefused):
             return False
         return True
+
+    async def renew(self) -> None:
+        """Starts the services again that `reset` has ended, with fresh databases.
+
+        Raises as `start` does; the mesh is to be stopped then.
+        """
+        await self._starting.start(each for each in self._services.values() if not each.alive)
+
+    async def _forget(self, part: MeshService) -> None:
+        if part.service.launched and not part.service.keeps:
+            await part.running.end()
+            self._databases.forget(part.service)
 
     def fault(
         self, fault: Fault | None = None, **written: Any
@@ -242,25 +284,18 @@ class Mesh:
         node in this process the bytes stand still, both ways.
         """
         node = self[name]
-        if node.collector is None or node.running.front is None:
+        if not can_stand_still(node):
             await node.running.pause()
         elif name not in self._standing:
-            flows = [flow for door in node.running.front for flow in (door.inbound, door.outbound)]
-            for other in self:
-                door = other.running.front.door_for(name) if other.running.front else None
-                if door is not None:
-                    flows += [door.inbound, door.outbound]
-            self._standing[name] = [(flow, Standstill()) for flow in flows]
-            for flow, standstill in self._standing[name]:
-                flow.add(standstill)
+            self._standing[name] = Standing(node, self)
 
     async def resume(self, name: str) -> None:
-        """Lets a paused node go on."""
+        """Lets a paused node or service go on."""
         node = self[name]
-        if node.collector is None or node.running.front is None:
+        if not can_stand_still(node):
             await node.running.resume()
-        for flow, standstill in self._standing.pop(name, ()):
-            flow.remove(standstill)
+        if name in self._standing:
+            self._standing.pop(name).end()
 
     async def restart(self, name: str, *, moved: bool = False) -> None:
         """Starts a node again on its address, after ending it where it still runs; with `moved`
@@ -293,7 +328,7 @@ class Mesh:
         if moved:
             await node.close_client()
             await node.running.move(keep=fixed)
-        await self._start_node(node)
+        await self._starting.start_one(node)
         await self._linking.join([link for link in self.topology.links if link.source == name])
         if moved:
             await all_of(
@@ -303,12 +338,10 @@ class Mesh:
             )
 
     async def until_healthy(self, name: str) -> None:
-        """Returns once a node answers that it is well; raises `TargetFailed` when it does not
-        within the limit. A peer that is played is as well as it pretends to be.
+        """Returns once a node or service answers that it is well; raises `TargetFailed` when it
+        does not within the limit. A peer that is played is as well as it pretends to be.
         """
-        node = self[name]
-        if node.node.peer is None:
-            await until_healthy(node.running, node.client, limit=self._ready_limit)
+        await self._starting.until_healthy(self[name])
 
     @property
     def linking(self) -> Linking:
@@ -337,36 +370,6 @@ class Mesh:
         """Marks the mesh as one that cannot be reset: a fault could not be healed."""
         self._doubtful = True
 
-    async def _start_nodes(self) -> None:
-        ready = {name: asyncio.Event() for name in self._nodes}
-
-        async def start(node: MeshNode) -> None:
-            for other in self._before[node.name]:
-                await ready[other].wait()
-            await self._start_node(node)
-            ready[node.name].set()
-
-        await all_of(start(node) for node in self)
-
-    async def _start_node(self, node: MeshNode) -> None:
-        registry = node.node.registry
-        await node.running.start(
-            Launch(
-                node=node.node,
-                connect=tuple(
-                    self._doors.address(link.target, by=node.name)
-                    for link in self.topology.links
-                    if link.source == node.name and self._linking.dials_itself(link)
-                ),
-                registry_address=None
-                if registry in (None, node.name)
-                else self._nodes[registry].address,
-                security=self._credentials.of(node.node),
-            )
-        )
-        node.open_client()
-        await self.until_healthy(node.name)
-
     def _checkpoint(self) -> None:
         self._checkpoints = {
             node.name: (node.collector, node.collector.checkpoint())
@@ -382,16 +385,16 @@ class Mesh:
             # Who dialled hangs up first: a server that has to cut connections takes longer, and
             # gRPC writes a line to standard error for each.
             await asyncio.gather(
-                *(each.close_client() for each in self),
+                *(each.close_client() for each in self.parts),
                 *(each.collector.disconnect() for each in self if each.collector is not None),
                 return_exceptions=True,
             )
         ended = await asyncio.gather(
-            *(each.running.stop(grace) for each in self),
-            *(each.close_client() for each in self),
+            *(each.running.stop(grace) for each in self.parts),
+            *(each.close_client() for each in self.parts),
             return_exceptions=True,
         )
-        self._credentials.close()
+        self._folder.remove()
         for error in ended:
             if isinstance(error, BaseException):
                 raise error

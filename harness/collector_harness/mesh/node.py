@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from collector_harness.client import NodeClient
 from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
-from collector_harness.errors import InternalFault, TargetFailed
+from collector_harness.errors import InternalFault, InvalidInput, Problem, TargetFailed
 from collector_harness.launchers.base import RunningNode
 from collector_harness.peers.node import PeerNode
 from collector_harness.topology.values import Node
@@ -44,6 +44,33 @@ class MeshNode:
         return self.running.address
 
     @property
+    def url(self) -> str:
+        """Where it is, with the scheme `grpc`, or `grpcs` where it speaks TLS."""
+        return f"grpc{'s' if self.node.tls else ''}://{self.address}"
+
+    def values(self) -> dict[str, object]:
+        """Returns what paths such as `${node.NAME.address}` lead to."""
+        host, _, port = self.address.rpartition(":")
+        return {
+            "name": self.name,
+            "address": self.address,
+            "host": host,
+            "port": int(port) if port.isdigit() else None,
+            "url": self.url,
+            "namespaces": list(self.node.namespaces),
+        }
+
+    @property
+    def database_url(self) -> str:
+        """Raises `InvalidInput`: only services have databases that the harness knows."""
+        raise InvalidInput(
+            Problem(
+                message=f"node '{self.name}' is a collector, and has no database",
+                hint="name a service that has a `database`",
+            )
+        )
+
+    @property
     def client(self) -> NodeClient:
         """Calls to it, for the loop of the mesh."""
         if self._client is None:
@@ -78,18 +105,20 @@ class MeshNode:
 
     def logs(self) -> str:
         """What it wrote, escaped for a terminal; the last part of it where it is long."""
-        return self.running.logs()
+        return self.running.logs() if self.node.logs else ""
 
     def log_tail(self, count: int = 20) -> str:
         """The last lines that it wrote, escaped for a terminal."""
-        return self.running.log_tail(count)
+        return self.running.log_tail(count) if self.node.logs else ""
 
     def open_client(self) -> NodeClient:
         """Opens the channel to it, once its address is known."""
         if self._client is None:
             front = self.running.front
             address = self.running.address if front is None else front.private_address
-            self._client = NodeClient(address, node=self.name, credentials=self._credentials())
+            self._client = NodeClient(
+                address, node=self.name, credentials=self._credentials(), protos=self.node.protos
+            )
         return self._client
 
     async def close_client(self) -> None:

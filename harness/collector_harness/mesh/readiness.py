@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import timedelta
 
 from collector_harness.client import NodeClient, Reply
 from collector_harness.errors import TargetFailed
 from collector_harness.launchers.base import RunningNode
+from collector_harness.launchers.pausing import pauses
 
 __all__ = ["all_of", "pauses", "until_healthy"]
-
-_FIRST_PAUSE = 0.002
-_LONGEST_PAUSE = 0.1
-
-
-async def pauses(limit: timedelta) -> AsyncIterator[None]:
-    """Yields at once, then after growing pauses, until the limit is over."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit.total_seconds()
-    pause = _FIRST_PAUSE
-    yield
-    while (left := end - loop.time()) > 0:
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 2, _LONGEST_PAUSE)
-        yield
 
 
 async def until_healthy(node: RunningNode, client: NodeClient, *, limit: timedelta) -> None:
@@ -52,6 +38,7 @@ async def until_healthy(node: RunningNode, client: NodeClient, *, limit: timedel
         f"{limit.total_seconds():g} s; its health service answers: {answer}",
         node=node.name,
         log_tail=node.log_tail(),
+        lives=True,
     )
 
 

@@ -24,7 +24,7 @@ def plan_for(steps: Iterable[object], topology: Topology) -> FaultPlan:
     nodes: set[str] = set()
     links: set[frozenset[str]] = set()
     rpcs: set[str] = set()
-    every = {node.name for node in topology.nodes}
+    every = {node.name for node in topology.nodes} | {each.name for each in topology.services}
 
     def named(text: str) -> set[str]:
         return every if "${" in text else {text}

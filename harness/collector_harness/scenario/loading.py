@@ -6,6 +6,7 @@ scenario needs of the machine or of a target is not known here.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +34,8 @@ from collector_harness.scenario.names import name_problems
 from collector_harness.scenario.support import unsupported
 from collector_harness.scenario.values import Template
 from collector_harness.topology import Topology, TopologySpec, build_topology
+from collector_harness.topology.service_spec import ServiceSpec
+from collector_harness.topology.spec import with_services
 from collector_harness.topology.values import Node
 
 __all__ = ["Case", "Scenario", "load_scenario", "parse_scenario"]
@@ -168,7 +171,7 @@ def _check(document: Document) -> Scenario:
     topology: Topology | None = None
     try:
         file = ScenarioFile.model_validate(document.value)
-        spec: TopologySpec | None = file.topology
+        spec: TopologySpec | None = with_services(file.topology, file.services)
         played = [peer.as_node(name) for name, peer in file.peers.items()]
     except ValidationError as error:
         problems += problems_of(error, ScenarioFile, document)
@@ -176,7 +179,9 @@ def _check(document: Document) -> Scenario:
         played = _names_alone(document)
     if spec is not None:
         try:
-            topology = build_topology(spec, document, ("topology",), played=played)
+            topology = build_topology(
+                spec, document, ("topology",), played=played, services_at=_services_at(document)
+            )
         except InvalidInput as error:
             problems += error.problems
     try:
@@ -200,9 +205,26 @@ def _spec_alone(document: Document) -> TopologySpec | None:
     """Returns the topology of a file that is broken elsewhere, so that its names are known."""
     value = document.value
     try:
-        return TopologySpec.model_validate(value.get("topology") if isinstance(value, dict) else 0)
+        return _with_services_alone(
+            TopologySpec.model_validate(value.get("topology") if isinstance(value, dict) else 0),
+            value,
+        )
     except ValidationError:  # told already
         return None
+
+
+def _with_services_alone(spec: TopologySpec, value: object) -> TopologySpec:
+    services = value.get("services") if isinstance(value, dict) else None
+    whole: dict[str, ServiceSpec] = {}
+    for name, service in services.items() if isinstance(services, dict) else ():
+        with contextlib.suppress(ValidationError):  # told already
+            whole[name] = ServiceSpec.model_validate(service)
+    return with_services(spec, whole)
+
+
+def _services_at(document: Document) -> Location:
+    """Returns where services stand: beside the topology, or in it."""
+    return ("services",) if document.has(("services",)) else ("topology", "services")
 
 
 def _names_alone(document: Document) -> list[Node]:

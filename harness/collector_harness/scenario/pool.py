@@ -55,6 +55,8 @@ class MeshPool:
         mesh = self._take(key) if isolation == "case" else None
         if mesh is None:
             mesh = await self._start(topology, plan, seed)
+        else:
+            await self._renew(mesh)
         reusable = False
         try:
             yield mesh
@@ -90,6 +92,13 @@ class MeshPool:
             await mesh.stop()
             raise
         return mesh
+
+    async def _renew(self, mesh: Mesh) -> None:
+        try:
+            await mesh.renew()
+        except BaseException:
+            await mesh.stop()
+            raise
 
     async def _reset(self, mesh: Mesh) -> bool:
         try:

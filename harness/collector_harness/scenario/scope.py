@@ -56,7 +56,8 @@ class Scope:
     case: Mapping[str, object] = field(default_factory=dict)
     """The row of `cases`."""
     nodes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """For `${node.NAME.address}`: by name, with at least `name` and `address`."""
+    """For `${node.NAME.address}` and `${service.NAME.url}`: by name, with at least `name` and
+    `address`."""
     limits: Mapping[str, object] = field(default_factory=DEFAULT_LIMITS.as_values)
     """For `${limit.NAME}`: how far the collector under test goes."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class Scope:
             return look_up(self.seed, path)
         if root == "fake":
             return look_up(self.fakes.draw(str(path.parts[0]) if path.parts else ""), path, 1)
-        if root in ("node", "peer"):
+        if root in ("node", "peer", "service"):
             return look_up(self.nodes, path)
         if root == "env":
             return self._variable(path)

@@ -16,8 +16,10 @@ from collector_harness.scenario.values import ROOTS, Path, parse_template
 
 __all__ = ["NODE_ATTRIBUTES", "Known", "Sight", "path_fault", "text_faults"]
 
-NODE_ATTRIBUTES = ("address", "name", "namespaces")
+NODE_ATTRIBUTES = ("address", "host", "name", "namespaces", "port", "url")
 """What `${node.NAME.…}` leads to."""
+SERVICE_ATTRIBUTES = ("address", "database_url", "host", "name", "port", "url")
+"""What `${service.NAME.…}` leads to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,16 +115,19 @@ def _node(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:
     return _among(path, first, known.nodes, "nodes", "the nodes are") or _attribute(path)
 
 
-def _attribute(path: Path) -> Fault | None:
+def _attribute(
+    path: Path, known: tuple[str, ...] = NODE_ATTRIBUTES, what: str = "node"
+) -> Fault | None:
     attribute = str(path.parts[1]) if len(path.parts) > 1 else ""
-    if attribute in NODE_ATTRIBUTES:
+    if attribute in known:
         return None
-    hint = did_you_mean(attribute, NODE_ATTRIBUTES, what="a node has")
-    return f"'${{{path}}}' leads nowhere: a node has no '{attribute}'", hint
+    hint = did_you_mean(attribute, known, what=f"a {what} has")
+    return f"'${{{path}}}' leads nowhere: a {what} has no '{attribute}'", hint
 
 
 def _service(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:
-    return _among(path, first, known.services, "services", "the services are")
+    fault = _among(path, first, known.services, "services", "the services are")
+    return fault or _attribute(path, SERVICE_ATTRIBUTES, "service")
 
 
 def _peer(path: Path, first: str, _sight: Sight, known: Known) -> Fault | None:

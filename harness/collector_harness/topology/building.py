@@ -14,7 +14,10 @@ from typing import Any
 from collector_harness.documents import Document
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.topology import shapes
-from collector_harness.topology.spec import IMPLEMENTATION, NodeSpec, TlsSpec, TopologySpec
+from collector_harness.topology.files import with_files
+from collector_harness.topology.service_spec import as_service
+from collector_harness.topology.spec import NodeSpec, TopologySpec
+from collector_harness.topology.tls_spec import TlsSpec
 from collector_harness.topology.values import Link, Node, NodeTls, Served, Topology
 
 __all__ = ["build_topology"]
@@ -26,79 +29,21 @@ def build_topology(
     location: tuple[str | int, ...] = (),
     *,
     played: Iterable[Node] = (),
+    services_at: tuple[str | int, ...] | None = None,
 ) -> Topology:
     """Returns the values of a checked text, which stands at `location` in `document`.
 
-    `played` are further nodes, which the harness plays. Raises `InvalidInput` for what the values
-    do not allow, such as a link to nowhere.
+    `played` are further nodes, which the harness plays; `services_at` is where services stand,
+    unless that is in the text itself. Raises `InvalidInput` for what the values do not allow, such
+    as a link to nowhere.
     """
-    spec = _with_files(spec, document, location)
+    services = services_at or (*location, "services")
+    spec = with_files(spec, document, location, services=services)
     try:
         return _build(spec, played)
     except InvalidInput as error:
-        problems = [_placed(problem, spec, document, location) for problem in error.problems]
+        problems = [_placed(each, spec, document, location, services) for each in error.problems]
     raise InvalidInput(problems)
-
-
-def _with_files(
-    spec: TopologySpec, document: Document, location: tuple[str | int, ...]
-) -> TopologySpec:
-    """Returns the spec with whole paths to the files that handlers are in.
-
-    Paths begin from the folder of the document. Raises `InvalidInput` for files that are not there.
-    """
-    problems: list[Problem] = []
-
-    def whole(node: NodeSpec, *place: str) -> NodeSpec:
-        serves = {}
-        for namespace, implementations in node.serves.items():
-            serves[namespace] = tuple(map(_whole_path, implementations))
-            problems.extend(
-                Problem(
-                    message=f"there is no file '{written.rpartition(':')[0]}' with handlers",
-                    position=document.position((*location, *place, "serves", namespace, index)),
-                    hint=f"looked for {found.rpartition(':')[0]}",
-                )
-                for index, (written, found) in enumerate(
-                    zip(implementations, serves[namespace], strict=True)
-                )
-                if found != written and not Path(found.rpartition(":")[0]).is_file()
-            )
-        changed: dict[str, object] = {"serves": serves} if node.serves else {}
-        if node.tls is not None:
-            files = {}
-            for key in ("cert", "key", "ca"):
-                written = getattr(node.tls, key)
-                if written is None:
-                    continue
-                files[key] = str((document.folder or Path.cwd()) / written)
-                if not Path(files[key]).is_file():
-                    problems.append(
-                        Problem(
-                            message=f"there is no file '{written}' with a certificate or key",
-                            position=document.position((*location, *place, "tls", key)),
-                            hint=f"looked for {files[key]}",
-                        )
-                    )
-            changed["tls"] = node.tls.model_copy(update=files)
-        # What was not written stays unwritten: defaults fill it in.
-        return node.model_copy(update=changed) if changed else node
-
-    def _whole_path(implementation: str) -> str:
-        match = IMPLEMENTATION.fullmatch(implementation)
-        if match is None or match["file"] is None:
-            return implementation
-        return str((document.folder or Path.cwd()) / implementation)
-
-    whole_spec = spec.model_copy(
-        update={
-            "defaults": whole(spec.defaults, "defaults"),
-            "nodes": {name: whole(node, "nodes", name) for name, node in spec.nodes.items()},
-        }
-    )
-    if problems:
-        raise InvalidInput(problems)
-    return whole_spec
 
 
 def _build(spec: TopologySpec, played: Iterable[Node] = ()) -> Topology:
@@ -110,7 +55,11 @@ def _build(spec: TopologySpec, played: Iterable[Node] = ()) -> Topology:
         nodes[name] = _node(name, NodeSpec(), spec.defaults, nodes[name])
     links = tuple(Link(source=link.source, target=link.target) for link in spec.links)
     return Topology(
-        nodes=(*nodes.values(), *played), links=(*(shaped.links if shaped else ()), *links)
+        nodes=(*nodes.values(), *played),
+        links=(*(shaped.links if shaped else ()), *links),
+        services=tuple(
+            as_service(name, service, tls=_node_tls) for name, service in spec.services.items()
+        ),
     )
 
 
@@ -130,13 +79,20 @@ def _node(name: str, own: NodeSpec, defaults: NodeSpec, shaped: Node | None) -> 
             for namespace, implementations in serves.items()
             for implementation in implementations
         ),
-        collector=own.collector or defaults.collector,
+        collector=_collector(own) or _collector(defaults),
         validation=validation is not False,
         registry=own.registry or defaults.registry,
         environment=tuple(sorted({**defaults.environment, **own.environment}.items())),
         tls=_node_tls((own if "tls" in own.model_fields_set else defaults).tls),
         token=(own if "token" in own.model_fields_set else defaults).token or None,
+        protos=tuple(map(Path, own.protos if own.protos is not None else defaults.protos or ())),
+        store=own.store or defaults.store,
+        logs=(own if own.logs is not None else defaults).logs is not False,
     )
+
+
+def _collector(spec: NodeSpec) -> str | None:
+    return spec.collector if spec.address is None else f"attach:{spec.address}"
 
 
 def _node_tls(spec: TlsSpec | None) -> NodeTls | None:
@@ -171,14 +127,26 @@ def _shaped(spec: TopologySpec) -> Topology | None:
 
 
 def _placed(
-    problem: Problem, spec: TopologySpec, document: Document, location: tuple[str | int, ...]
+    problem: Problem,
+    spec: TopologySpec,
+    document: Document,
+    location: tuple[str | int, ...],
+    services: tuple[str | int, ...],
 ) -> Problem:
     """Returns the problem with the place of the link or node that it names."""
-    place: tuple[str | int, ...] = ()
+    place: tuple[str | int, ...]
+    for name in spec.services:
+        if problem.message.startswith(f"service '{name}'"):
+            return replace(problem, position=document.position((*services, name), key=True))
+    place = ()
     for index, link in enumerate(spec.links):
         if f"link '{link.source} -> {link.target}'" in problem.message:
             place = ("links", index)
     for name, node in spec.nodes.items():
+        if problem.message.startswith(f"node '{name}': "):
+            return replace(
+                problem, position=document.position((*location, "nodes", name), key=True)
+            )
         if f"node '{name}' " in problem.message:
             key = "registry" if node.registry and "registry" in problem.message else "collector"
             place = ("nodes", name, key)

@@ -6,19 +6,28 @@ How it becomes values is in `topology.building`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import (
     BeforeValidator,
     Field,
-    PlainValidator,
     Strict,
     StrictBool,
-    WithJsonSchema,
     model_validator,
 )
 
 from collector_harness.documents import Short, StrictModel
+from collector_harness.topology.service_spec import ServiceSpec, WrittenAddress
+from collector_harness.topology.terms import (
+    IMPLEMENTATION,
+    Environment,
+    Implementations,
+    Name,
+    Names,
+)
+from collector_harness.topology.tls_spec import TlsSpec, WrittenTls
+from collector_reference.registry.notation import parse_registry
 
 __all__ = [
     "IMPLEMENTATION",
@@ -29,102 +38,10 @@ __all__ = [
     "ShapeSpec",
     "TlsSpec",
     "TopologySpec",
+    "with_services",
 ]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LINK = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
-IMPLEMENTATION = re.compile(r"(?:(?P<file>[^:]+\.py)|[A-Za-z_][\w.]*):[A-Za-z_][\w.]*")
-
-
-def _implementation(value: object) -> str:
-    if isinstance(value, str) and IMPLEMENTATION.fullmatch(value):
-        return value
-    raise ValueError(
-        f"'{value}' is not a handler\nwrite module:attribute, such as app.orders:Orders, or "
-        "file.py:attribute with a path from the folder of this file"
-    )
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _name(value: object) -> str:
-    if isinstance(value, str) and _NAME.fullmatch(value):
-        return value
-    raise ValueError(
-        f"'{value}' cannot be the name of a node\nuse letters, digits, _ and -, a letter first"
-    )
-
-
-Name = Annotated[
-    str,
-    PlainValidator(_name),
-    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}),
-]
-Names = Annotated[tuple[str, ...], Strict(False)]
-Implementation = Annotated[str, PlainValidator(_implementation), WithJsonSchema({"type": "string"})]
-Implementations = Annotated[
-    tuple[Implementation, ...],
-    Strict(False),
-    BeforeValidator(_listed),
-    Short({"type": "string"}),
-]
-
-
-def _variable(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("the value of an environment variable is text\nput it in quotes")  # noqa: TRY004 - pydantic collects it
-    return str(value)
-
-
-Environment = dict[
-    str, Annotated[str, PlainValidator(_variable), WithJsonSchema({"type": ["string", "number"]})]
-]
-"""Environment variables; numbers become text."""
-
-
-def _tls(value: object) -> object:
-    if value is True:
-        return {"generate": True}
-    if value == "mutual":
-        return {"generate": True, "client_auth": True}
-    if isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 - pydantic collects it
-            f"'{value}' is not how a node speaks TLS\n"
-            "write true, mutual, or the files {cert: ..., key: ..., ca: ...}"
-        )
-    return None if value is False else value
-
-
-class TlsSpec(StrictModel):
-    """The certificates of a node: files, or made for the run."""
-
-    cert: str | None = Field(default=None, description="The file of its certificate.")
-    key: str | None = Field(default=None, description="The file of its private key.")
-    ca: str | None = Field(default=None, description="The file of what it trusts peers by.")
-    client_auth: StrictBool = Field(default=False, description="Whether clients need one (mTLS).")
-    generate: StrictBool = Field(
-        default=False, description="Whether the harness makes certificates for the run."
-    )
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        files = {name for name in ("cert", "key", "ca") if getattr(self, name) is not None}
-        if self.generate and files:
-            raise ValueError(
-                "certificates are either given or generated\nleave out `generate`, or the files"
-            )
-        if not self.generate and not {"cert", "key"} <= files:
-            raise ValueError(
-                "a certificate needs `cert` and `key`\n"
-                "or let the harness make one: tls: true, or tls: mutual"
-            )
-        if self.client_auth and not self.generate and "ca" not in files:
-            raise ValueError("`client_auth` needs a `ca`, which clients are trusted by")
-        return self
 
 
 class NodeSpec(StrictModel):
@@ -154,12 +71,10 @@ class NodeSpec(StrictModel):
     environment: Environment = Field(
         default_factory=dict, description="Further environment variables of its process."
     )
-    address: str | None = Field(
+    address: WrittenAddress | None = Field(
         default=None, description="Where it already runs: a node that the harness does not start."
     )
-    tls: Annotated[
-        TlsSpec | None, BeforeValidator(_tls), Short({"enum": [True, False, "mutual"]})
-    ] = Field(
+    tls: WrittenTls = Field(
         default=None,
         description="Its certificates; true or mutual for ones that are made for the run.",
     )
@@ -173,6 +88,25 @@ class NodeSpec(StrictModel):
         default=None, description="Descriptor sets or .proto files of what it serves."
     )
     logs: StrictBool | None = Field(default=None, description="Whether its log lines are kept.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.store is not None:
+            try:
+                parse_registry(self.store)
+            except ValueError as error:
+                raise ValueError(
+                    f"'{self.store}' is not a store: {error}\n"
+                    "write memory, sqlite:FILE or etcd:HOST:PORT/PREFIX"
+                ) from None
+        if self.address is not None:
+            given = self.model_fields_set & {"collector", "environment", "serves", "store"}
+            if given:
+                raise ValueError(
+                    f"'{min(given)}' is for nodes that the harness starts\ntake it away, or "
+                    "`address`"
+                )
+        return self
 
 
 class LinkSpec(StrictModel):
@@ -239,6 +173,9 @@ class TopologySpec(StrictModel):
         tuple[Annotated[LinkSpec, BeforeValidator(_link), Short({"type": "string"})], ...],
         Strict(False),
     ] = Field(default=(), description="The connections, such as `west -> east`.")
+    services: dict[Name, ServiceSpec] = Field(
+        default_factory=dict, description="Services beside the collectors, by name."
+    )
     shape: ShapeSpec | None = Field(
         default=None, description="Nodes and links by a pattern, beside those that are spelt out."
     )
@@ -251,3 +188,8 @@ class TopologySpec(StrictModel):
         if not self.nodes and self.shape is None:
             raise ValueError("a topology needs at least one node\nwrite nodes, or a shape")
         return self
+
+
+def with_services(spec: TopologySpec, services: Mapping[str, ServiceSpec]) -> TopologySpec:
+    """Returns the spec with services that were written beside it."""
+    return spec.model_copy(update={"services": {**spec.services, **services}})

@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.peers.values import PlayedPeer
+from collector_harness.topology.service_problems import service_problems
+from collector_harness.topology.services import Service
+from collector_harness.topology.tls import NodeTls
 
 __all__ = ["REFERENCE", "Link", "Node", "NodeTls", "Served", "Topology"]
 
@@ -29,24 +33,6 @@ class Served:
     implementation: object
     """`module:attribute`, `/path/file.py:attribute`, or the object itself: a class (made anew
     for each start of the node) or an instance whose public methods are the service's methods."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeTls:
-    """The certificate of a node: files, or made by the harness for the run."""
-
-    cert: Path | None = None
-    """In PEM; None where the harness makes it, which then makes the key and the CA too."""
-    key: Path | None = None
-    ca: Path | None = None
-    """What the node trusts others by, and the harness the node; None for what the machine does."""
-    client_auth: bool = False
-    """Whether who calls must show a certificate (mTLS)."""
-
-    @property
-    def generated(self) -> bool:
-        """Whether the harness makes it."""
-        return self.cert is None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +61,13 @@ class Node:
     token: str | Literal[True] | None = None
     """The bearer token that the harness's calls to it carry; True where the harness makes tokens
     for the run, which the node then demands, and gives each node one of its own."""
+    protos: tuple[Path, ...] = ()
+    """Descriptor sets or .proto files of what it serves, beside what it tells by reflection."""
+    store: str | None = None
+    """Where it keeps registrations: `memory`, `sqlite:FILE` or `etcd:...`; its own choice where
+    None."""
+    logs: bool = True
+    """Whether its log lines are kept."""
     peer: PlayedPeer | None = None
     """How the harness plays it; None for a collector that is none of the harness's own."""
 
@@ -95,14 +88,21 @@ class Topology:
     """Nodes and the links between them.
 
     Raises `InvalidInput` naming every duplicate node, every link to a node that does not
-    exist, every repeated link, and every registry that is not a node.
+    exist, every repeated link, every registry that is not a node, and every reference to what is
+    not there.
     """
 
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = field(default=())
+    services: tuple[Service, ...] = field(default=())
+    """What there is beside the collectors; no links lead to it."""
 
     def __post_init__(self) -> None:
-        problems = [*_node_problems(self.nodes), *_link_problems(self.nodes, self.links)]
+        problems = [
+            *_node_problems(self.nodes),
+            *_link_problems(self.nodes, self.links),
+            *service_problems(self.nodes, self.services),
+        ]
         if problems:
             raise InvalidInput(problems)
 
@@ -111,7 +111,17 @@ class Topology:
         for node in self.nodes:
             if node.name == name:
                 return node
-        raise InvalidInput(_unknown(name, self.nodes, what="there is no node"))
+        known = [*(node.name for node in self.nodes), *(each.name for each in self.services)]
+        raise InvalidInput(
+            Problem(
+                message=f"there is no node '{name}'",
+                hint=did_you_mean(name, known, what="there are"),
+            )
+        )
+
+    def service(self, name: str) -> Service | None:
+        """Returns the service of that name; None where there is none."""
+        return next((each for each in self.services if each.name == name), None)
 
 
 def _node_problems(nodes: tuple[Node, ...]) -> list[Problem]:

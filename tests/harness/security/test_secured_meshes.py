@@ -19,6 +19,7 @@ from collector_harness.launchers.base import Launch
 from collector_harness.launchers.contract import environment_for
 from collector_harness.mesh import Mesh
 from collector_harness.mesh.credentials import MeshCredentials
+from collector_harness.mesh.folder import MeshFolder
 from collector_harness.targets import parse_target
 from collector_harness.topology.grammar import parse_topology
 from collector_harness.topology.values import Link, Node, NodeTls, Topology
@@ -134,8 +135,7 @@ def test_what_was_made_for_a_mesh_is_gone_after_it():
     async def work():
         mesh = Mesh(topology("tls: true, token: true"))
         await mesh.start()
-        folder = mesh._credentials._folder
-        assert folder is not None
+        folder = mesh._folder.place("")
         assert folder.stat().st_mode & 0o077 == 0
         assert (folder / "ca.pem").is_file()
         await mesh.stop()
@@ -201,7 +201,8 @@ def test_a_running_collector_with_tls_is_attached_by_its_ca(tmp_path):
 
 
 def test_a_process_is_told_by_the_launch_contract():
-    credentials = MeshCredentials()
+    folder = MeshFolder()
+    credentials = MeshCredentials(folder, str)
     node = Node(name="west", tls=NodeTls(client_auth=True), token=True)
     try:
         environment = environment_for(
@@ -225,7 +226,7 @@ def test_a_process_is_told_by_the_launch_contract():
             assert path is not None
             assert path.is_file()
     finally:
-        credentials.close()
+        folder.remove()
 
 
 def test_a_token_is_not_shown_with_the_credentials():

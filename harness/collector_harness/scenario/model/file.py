@@ -21,13 +21,14 @@ from collector_harness.scenario.model.base import Metadata
 from collector_harness.scenario.model.peers import WrittenPeer
 from collector_harness.scenario.model.steps import Steps
 from collector_harness.scenario.model.terms import Duration, Text
-from collector_harness.topology.spec import Environment, Name, TopologySpec
+from collector_harness.topology.service_spec import ServiceSpec as Service
+from collector_harness.topology.spec import TopologySpec
+from collector_harness.topology.terms import Name
 
 __all__ = [
     "Defaults",
     "Definition",
     "Isolation",
-    "Readiness",
     "ScenarioFile",
     "Secret",
     "Service",
@@ -98,33 +99,6 @@ class Definition(StrictModel):
     steps: Steps = Field(description="The steps.")
 
 
-class Readiness(StrictModel):
-    """How a service shows that it is ready: exactly one way, and within a time."""
-
-    health: Literal[True] | None = Field(default=None, description="By grpc.health.v1.")
-    port: Literal[True] | None = Field(default=None, description="By accepting connections.")
-    log: str | None = Field(default=None, description="By a log line with this pattern.")
-    http: str | None = Field(default=None, description="By answering 2xx to GET of this path.")
-    within: Duration | None = Field(default=None, description="How long to wait. 10s by default.")
-
-
-class Service(StrictModel):
-    """A service that is no collector."""
-
-    command: str | None = Field(default=None, description="The command that starts it.")
-    python: str | None = Field(default=None, description="A factory, as module:attribute.")
-    address: Text | None = Field(default=None, description="Where it already runs.")
-    protocol: Literal["grpc", "http"] = Field(default="grpc", description="What it speaks.")
-    ready: Readiness | None = Field(default=None, description="How it shows that it is ready.")
-    environment: Environment = Field(
-        default_factory=dict, description="Further environment variables."
-    )
-    database: Text | None = Field(default=None, description="The URL of its database, for sql.")
-    protos: Annotated[tuple[str, ...], Strict(False)] = Field(
-        default=(), description="Descriptor sets or .proto files of what it serves."
-    )
-
-
 class Secret(StrictModel):
     """A value that no output shows."""
 
@@ -168,7 +142,7 @@ class ScenarioFile(StrictModel):
         default_factory=Defaults, description="What steps have that do not say otherwise."
     )
     topology: TopologySpec = Field(description="The collectors and the links between them.")
-    services: dict[str, Service] = Field(
+    services: dict[Name, Service] = Field(
         default_factory=dict, description="Services beside the collectors."
     )
     peers: dict[Name, WrittenPeer] = Field(

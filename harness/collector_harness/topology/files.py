@@ -1,0 +1,133 @@
+"""What the text of a topology takes from the folder of its file: whole paths, and `${folder}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from collector_harness.documents import Document
+from collector_harness.errors import InvalidInput, Problem
+from collector_harness.topology.service_spec import ServiceSpec
+from collector_harness.topology.spec import NodeSpec, TopologySpec
+from collector_harness.topology.terms import IMPLEMENTATION
+from collector_harness.topology.tls_spec import TlsSpec
+
+__all__ = ["with_files"]
+
+_FOLDER = re.compile(r"(?<!\$)\$\{folder\}")
+
+Place = tuple[str | int, ...]
+
+
+def with_files(
+    spec: TopologySpec,
+    document: Document,
+    location: Place,
+    *,
+    services: Place,
+) -> TopologySpec:
+    """Returns the spec with whole paths, which begin from the folder of the document. `services` is
+    where services stand.
+
+    Raises `InvalidInput` for files that are not there.
+    """
+    taking = _Taking(document)
+    whole = spec.model_copy(
+        update={
+            "defaults": taking.node(spec.defaults, (*location, "defaults")),
+            "nodes": {
+                name: taking.node(node, (*location, "nodes", name))
+                for name, node in spec.nodes.items()
+            },
+            "services": {
+                name: taking.service(service, (*services, name))
+                for name, service in spec.services.items()
+            },
+        }
+    )
+    if taking.problems:
+        raise InvalidInput(taking.problems)
+    return whole
+
+
+class _Taking:
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._folder = document.folder or Path.cwd()
+        self.problems: list[Problem] = []
+
+    def node(self, node: NodeSpec, place: Place) -> NodeSpec:
+        # What was not written stays unwritten: defaults fill it in.
+        changed: dict[str, object] = {}
+        if node.serves:
+            changed["serves"] = {
+                namespace: tuple(
+                    self._implementation(each, (*place, "serves", namespace, index))
+                    for index, each in enumerate(implementations)
+                )
+                for namespace, implementations in node.serves.items()
+            }
+        if node.tls is not None:
+            changed["tls"] = self._tls(node.tls, (*place, "tls"))
+        if node.protos is not None:
+            changed["protos"] = self._protos(node.protos, (*place, "protos"))
+        if node.environment:
+            changed["environment"] = self._environment(node.environment)
+        if isinstance(node.token, str):
+            changed["token"] = self._text(node.token)
+        return node.model_copy(update=changed) if changed else node
+
+    def service(self, service: ServiceSpec, place: Place) -> ServiceSpec:
+        changed: dict[str, object] = {
+            "protos": self._protos(service.protos, (*place, "protos")),
+            "environment": self._environment(service.environment),
+        }
+        if service.command is not None:
+            changed["command"] = tuple(self._text(word) for word in service.command)
+        if service.python is not None:
+            changed["python"] = self._implementation(service.python, (*place, "python"))
+        if service.tls is not None:
+            changed["tls"] = self._tls(service.tls, (*place, "tls"))
+        for key in ("token", "database"):
+            written = getattr(service, key)
+            if written is not None:
+                changed[key] = self._text(written)
+        return service.model_copy(update=changed)
+
+    def _implementation(self, written: str, place: Place) -> str:
+        match = IMPLEMENTATION.fullmatch(written)
+        if match is None or match["file"] is None:
+            return written
+        file, _, attribute = written.rpartition(":")
+        return f"{self._file(file, place, 'with handlers')}:{attribute}"
+
+    def _tls(self, tls: TlsSpec, place: Place) -> TlsSpec:
+        files = {
+            key: self._file(written, (*place, key), "with a certificate or key")
+            for key in ("cert", "key", "ca")
+            if (written := getattr(tls, key)) is not None
+        }
+        return tls.model_copy(update=files)
+
+    def _protos(self, protos: tuple[str, ...], place: Place) -> tuple[str, ...]:
+        return tuple(
+            self._file(written, (*place, index), "with descriptors")
+            for index, written in enumerate(protos)
+        )
+
+    def _file(self, written: str, place: Place, what: str) -> str:
+        found = self._folder / written
+        if not found.is_file():
+            self._problem(f"there is no file '{written}' {what}", f"looked for {found}", place)
+        return str(found)
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {name: self._text(value) for name, value in variables.items()}
+
+    def _text(self, text: str) -> str:
+        return _FOLDER.sub(lambda _: str(self._folder), text)
+
+    def _problem(self, message: str, hint: str | None, place: Place) -> None:
+        position = self._document.position(place)
+        self.problems.append(Problem(message=message, position=position, hint=hint))

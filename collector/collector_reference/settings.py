@@ -96,8 +96,9 @@ class CollectorSettings:
     refusal_window: timedelta = timedelta(milliseconds=200)
     """For how long a stopping collector answers UNAVAILABLE before its port closes; part of the
     grace."""
-    forward_limit: timedelta = timedelta(seconds=20)
-    """The bound of a forwarded call whose caller set no deadline (FLT-006)."""
+    forward_limit: timedelta = timedelta(seconds=18)
+    """The bound of a forwarded call whose caller set no deadline; below what FLT-006 allows, so
+    that it can still be told in time."""
     connect_limit: timedelta = timedelta(seconds=5)
     """How long a peer may take to accept a connection, and to answer Connect."""
     max_message_bytes: int = 4 * 1024 * 1024

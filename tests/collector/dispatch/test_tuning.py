@@ -42,7 +42,7 @@ def test_what_is_not_asked_for_is_off():
     assert settings.routing.balancing is Balancing.ROUND_ROBIN
     # The bounds that hold without any setting.
     assert settings.connect_limit == timedelta(seconds=5)
-    assert settings.forward_limit == timedelta(seconds=20)
+    assert settings.forward_limit == timedelta(seconds=18)
     assert settings.max_connections == 10_000
 
 

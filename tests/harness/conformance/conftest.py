@@ -3,13 +3,16 @@ from __future__ import annotations
 import asyncio
 import shlex
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from collector_harness.conformance.verdicts import Verdict, Verdicts
 from collector_harness.conformance.verify import verify
+from collector_harness.declared import Declaration, Limits
+from collector_harness.scenario.model.terms import parse_duration
 from collector_harness.targets import parse_target
 
 ROOT = Path(__file__).parents[3]
@@ -39,10 +42,13 @@ def stranger(program) -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def judge() -> Callable[..., Verdicts]:
-    """Verifies a target to the end."""
+    """Verifies a target to the end; `declares` is what it says of itself, by name."""
 
-    def run(target: str, **options) -> Verdicts:
-        return asyncio.run(verify(parse_target(target), **options))
+    def run(target: str, *, declares: Mapping[str, object] | None = None, **options) -> Verdicts:
+        parsed = parse_target(target)
+        if declares is not None:
+            parsed = replace(parsed, declares=_declaration(declares))
+        return asyncio.run(verify(parsed, **options))
 
     return run
 
@@ -58,6 +64,19 @@ def by_verdict() -> Callable[[Verdicts], dict[Verdict, set[str]]]:
         return sorted_ids
 
     return sort
+
+
+def _declaration(written: Mapping[str, object]) -> Declaration:
+    """Reads the `limits` and `capabilities` of a mutant; durations are text such as `2s`."""
+    limits = {
+        name: parse_duration(value) if isinstance(value, str) else value
+        for name, value in written.get("limits", {}).items()
+    }
+    capabilities = written.get("capabilities")
+    return Declaration(
+        limits=Limits(**limits),
+        capabilities=None if capabilities is None else frozenset(capabilities),
+    )
 
 
 def load_mutants() -> dict[str, dict[str, object]]:

@@ -39,7 +39,7 @@ def test_a_mutant_breaks_its_requirement_and_nothing_that_it_builds_on(
 ):
     breaks = mutants[mutant]["breaks"]
     target = program("tests/mutants/run.py", mutant)
-    verdicts = judge(target, patterns=[breaks])
+    verdicts = judge(target, declares=mutants[mutant], patterns=[breaks])
     found = by_verdict(verdicts)
 
     expected = Verdict.TARGET_CRASHED if mutant in CRASHES else Verdict.FAIL

@@ -91,6 +91,10 @@ class Connection(StrictModel):
     namespaces: TextItems | None = Field(
         default=None, description="The namespaces that it carries."
     )
+    count: Count | None = Field(
+        default=None,
+        description="Makes so many requests, whose ids end in -1, -2 and so on.",
+    )
 
 
 def _connection(value: object) -> object:

@@ -32,7 +32,8 @@ class Mentions:
     def check_caller(self, step: Values, place: Location) -> None:
         known = [*(self._nodes or ()), *self._known.services, *self._known.peers]
         via = step.get("via")
-        if isinstance(via, str) and ":" in via and ("http" in step or "sql" in step):
+        outside = "http" in step or "sql" in step or place == ("defaults",)
+        if isinstance(via, str) and ":" in via and outside:
             return  # the URL of what is no part of the mesh
         self._check_name(via, (*place, "via"), known)
 

@@ -157,7 +157,7 @@ def _reply(name: str, method: str, path: str, body: object, values: dict[str, ob
     """Returns what is told of the call: its status by the canonical name, where it has one."""
     status = values["status"]
     code = status if isinstance(status, int) else 0
-    known = from_http_like(code)
+    known = from_http_like(200 if 200 <= code < 300 else code)
     error = values["error"]
     return Reply(
         node=name,

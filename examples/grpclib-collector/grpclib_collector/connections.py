@@ -15,6 +15,7 @@ from grpclib.const import Status as GrpcStatus
 from grpclib_collector import contract
 from grpclib_collector.calls import CallFailed, NotSent, call
 from grpclib_collector.settings import split_address
+from grpclib_collector.sizes import BoundedCodec
 
 __all__ = ["Connections", "Peer"]
 
@@ -106,7 +107,7 @@ class Connections:
         """Asks the collector at an address to connect; returns whether it did."""
         host_and_port = split_address(address)
         assert host_and_port is not None
-        channel = Channel(*host_and_port)
+        channel = Channel(*host_and_port, codec=BoundedCodec())
         request = contract.ConnectRequest(
             collector_id=self.collector_id, address=advertised, namespaces=self.namespaces
         )
@@ -149,7 +150,7 @@ class Connections:
                 known.channel.close()
             host_and_port = split_address(address)
             assert host_and_port is not None
-            channel = Channel(*host_and_port)
+            channel = Channel(*host_and_port, codec=BoundedCodec())
         self._peers[key] = Peer(
             collector_id=collector_id,
             connection_id=connection_id,

@@ -12,7 +12,7 @@ from grpclib_collector.validation import RegistryUnreachable, Validator
 
 __all__ = ["Dispatcher"]
 
-FORWARD_SECONDS = 15.0
+FORWARD_SECONDS = 5.0
 """How long a forwarded call may take when the caller sets no limit."""
 VALIDATION_SECONDS = 5.0
 _CORRELATION = ("traceparent", "tracestate", "x-correlation-id")

@@ -26,6 +26,7 @@ from grpclib_collector.handlers import Handlers
 from grpclib_collector.probe import SERVICE, Port, Probe, port_descriptor, probe_descriptor
 from grpclib_collector.registry import Registry, RegistryStore
 from grpclib_collector.settings import Settings, SettingsError, split_address
+from grpclib_collector.sizes import BoundedCodec
 from grpclib_collector.validation import RegistryUnreachable, Validator, guard
 
 __all__ = ["main"]
@@ -124,7 +125,7 @@ async def run(settings: Settings) -> int:
     validator = Validator(registry) if settings.validation else None
     if validator is not None:
         store.on_change = validator.forget
-    server = Server(_mounted(settings, store, connections, validator))
+    server = Server(_mounted(settings, store, connections, validator), codec=BoundedCodec())
     doorkeeper = _Doorkeeper(server)
     if settings.validation:
         guard(server, store, settings.system_namespace)

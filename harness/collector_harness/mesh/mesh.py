@@ -297,14 +297,14 @@ class Mesh:
         if name in self._standing:
             self._standing.pop(name).end()
 
-    async def restart(self, name: str, *, moved: bool = False) -> None:
+    async def restart(self, name: str, *, moved: bool = False, healthy: bool = True) -> None:
         """Starts a node again on its address, after ending it where it still runs; with `moved`
         on another one.
 
-        Returns when it is healthy and the links that it asks for itself are up. Those that
-        others ask it for are theirs to make again (CON-014); a moved node is dialled anew by the
-        nodes of this process, and those that are processes keep the doors that are their own.
-        Raises `InvalidInput` where a process dials a node without such a door.
+        Returns when it is healthy, without `healthy` when it says that it is ready, and the links
+        that it asks for are up. Those that others ask it for are theirs to make again (CON-014);
+        a moved node is dialled anew by the nodes of this process, and processes keep the doors that
+        are their own. Raises `InvalidInput` where a process dials a node without such a door.
         """
         node = self[name]
         dialling = [link.source for link in self.topology.links if link.target == name]
@@ -328,7 +328,7 @@ class Mesh:
         if moved:
             await node.close_client()
             await node.running.move(keep=fixed)
-        await self._starting.start_one(node)
+        await self._starting.start_one(node, healthy=healthy)
         await self._linking.join([link for link in self.topology.links if link.source == name])
         if moved:
             await all_of(

@@ -59,9 +59,9 @@ class Starting:
 
         await all_of(begin(part) for part in starting)
 
-    async def start_one(self, part: MeshNode) -> None:
-        """Starts one, and returns when it is ready; raises `TargetFailed`, `InvalidInput` or
-        `EnvironmentLacks`.
+    async def start_one(self, part: MeshNode, *, healthy: bool = True) -> None:
+        """Starts one, and returns when it is ready, a node without `healthy` as soon as it says so;
+        raises `TargetFailed`, `InvalidInput` or `EnvironmentLacks`.
         """
         if isinstance(part, MeshService):
             await part.running_service.start()
@@ -71,7 +71,8 @@ class Starting:
             return
         await part.running.start(self._launch(part))
         part.open_client()
-        await self.until_healthy(part)
+        if healthy:
+            await self.until_healthy(part)
 
     def _launch(self, part: MeshNode) -> Launch:
         node = part.node

@@ -272,10 +272,8 @@ class _Checker:
             if "via" not in step and not self._default_via and not alone:
                 hint = f"write via: {(self._nodes or ['hub'])[0]}, or set it under defaults"
                 self._found.add(place, "this step does not say which node it calls", hint)
-        if action in ("measure", "observe", "tcp"):
-            self._mentions.check_node(step[action], (*place, action))
-        elif action in ("start", "stop"):
-            self._mentions.check_life(step[action], (*place, action))
+        if action in ("measure", "observe", "start", "stop", "tcp"):
+            self._mentions.check_about(step[action], (*place, action), action)
         elif action == "stream":
             self._expected.check_script(step.get("script"), (*place, "script"))
         elif action == "connect":

@@ -70,7 +70,7 @@ def with_no_error(expected: Values | None, *, http: bool) -> Values:
 
 
 def with_good_end(expected: Values | None) -> Values:
-    """Returns an expectation of `stop` with what goes without saying: it ended by itself, and well."""
+    """Returns an expectation of `stop` with what goes without saying: it ended well."""
     return {"exit": {"$in": [0, None]}, **(expected or {})}
 
 

@@ -91,14 +91,15 @@ class Mentions:
             self._found.add(place, "a fault would hurt the cases that share the mesh", hint)
         self._check_rpc_fault(mapping(fault.get("grpc")), (*place, "grpc"))
 
-    def check_life(self, name: object, place: Location) -> None:
-        """Checks a step that ends or starts a node."""
-        if name in self._known.services:
+    def check_about(self, name: object, place: Location, action: str) -> None:
+        """Checks a step that is about one node."""
+        lives = action in ("start", "stop")
+        if lives and name in self._known.services:
             hint = "end it by a fault, such as kill or restart"
             self._found.add(place, f"'{name}' is a service", hint)
         else:
             self.check_node(name, place)
-        if self._shared:
+        if lives and self._shared:
             hint = "leave isolation out, or write isolation: fresh"
             self._found.add(place, "this would hurt the cases that share the mesh", hint)
 

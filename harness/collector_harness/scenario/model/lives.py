@@ -30,7 +30,7 @@ class StopStep(AnsweringStep):
 
 
 class StartStep(AnsweringStep):
-    """Start a node again, which is ended first where it runs, and wait until it is ready."""
+    """Start a node again, ended first where it runs, and wait until it says that it is ready."""
 
     action: ClassVar[str] = "start"
     node: Text = Field(alias="start", description="The node to start.")

@@ -37,7 +37,7 @@ async def start(step: StartStep, at: Place) -> Answer:
     at.mesh.doubt()
     begin = time.perf_counter()
     try:
-        await at.mesh.restart(node.name)
+        await at.mesh.restart(node.name, healthy=False)
     except TargetFailed as error:
         seconds = time.perf_counter() - begin
         # Where it has ended by itself, this only tells how; where it still runs, it is ended.

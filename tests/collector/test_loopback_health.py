@@ -65,7 +65,7 @@ async def test_a_service_that_cannot_be_called_is_not_serving_until_it_can_be(
 
 async def test_looks_find_every_service_and_are_not_counted(field):
     collector = await field.collector("west", probe=("users",), admin=True)
-    looks = collector._loopback_health()
+    looks = collector._wiring.looks()
     assert isinstance(looks, LoopbackHealth)
     before = collector.statistics()
     assert await looks.look() == frozenset()
@@ -78,5 +78,5 @@ async def test_looks_are_no_lines_of_the_log(field, caplog):
     caplog.set_level("INFO", logger="collector_reference.calls")
     collector = await field.collector("west", call_log=CallLog.TEXT)
     before = len(caplog.records)
-    assert await collector._loopback_health().look() == frozenset()
+    assert await collector._wiring.looks().look() == frozenset()
     assert len(caplog.records) == before

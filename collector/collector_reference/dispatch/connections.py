@@ -1,32 +1,31 @@
-"""The connection table: which peers there are, and keeping them connected.
+"""The connections of a collector: who is let in, who is asked, and what is shared with whom.
 
-One entry per peer: the newest address that it was heard of at (CON-005, CON-013).
+One entry per peer: the newest address that it was heard of at (CON-005, CON-013). Keeping up what
+was made is in `keeping`, telling peers of changes in `telling`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import grpc.aio
 
 from collector_reference.addresses import is_peer_address
 from collector_reference.channels import dial, why_unreachable
-from collector_reference.dispatch.backoff import pauses
 from collector_reference.dispatch.breaker import Breaker
 from collector_reference.dispatch.checkpoints import Checkpoint, PeerRecord
-from collector_reference.dispatch.dialects import Dialect, split_dialect
+from collector_reference.dispatch.dialects import Dialect
 from collector_reference.dispatch.discovery import follow
 from collector_reference.dispatch.health_checks import HealthChecks
+from collector_reference.dispatch.keeping import Keeping, connect_until_done
 from collector_reference.dispatch.peers import Connection, Peer
 from collector_reference.dispatch.routing import shared
 from collector_reference.dispatch.table import Key, PeerTable, key_of
 from collector_reference.dispatch.telling import Telling
-from collector_reference.errors import PeerError, PeerRefused, PeerUnreachable
+from collector_reference.errors import PeerRefused, PeerUnreachable
 from collector_reference.settings import CollectorSettings
 from collector_reference.wire.common_pb2 import Status
 from collector_reference.wire.dispatcher_pb2 import ConnectRequest, ConnectResponse
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from collector_reference.security.outgoing import Outgoing
 
 __all__ = ["Connections"]
-
-_LOG = logging.getLogger(__name__)
-
-_FIRST_PAUSE = timedelta(milliseconds=50)
-_LONGEST_PAUSE = timedelta(seconds=2)
 
 
 class Connections:
@@ -52,7 +46,6 @@ class Connections:
         self._own = tuple(dict.fromkeys(settings.namespaces))
         self._addresses: tuple[str, ...] = ()
         self._table = PeerTable(settings.routing.balancing)
-        self._keepers: dict[Peer, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._retired: set[grpc.aio.Channel] = set()
         self._closed = False
@@ -64,6 +57,13 @@ class Connections:
             ),
             spawn=self._spawn,
         )
+        self._keeping = Keeping(
+            self._table,
+            ask=self._ask,
+            agreed=self._store_outbound,
+            retire=self._retire,
+            spawn=self._spawn,
+        )
         self._leaving = False
 
     def open(self, addresses: tuple[str, ...]) -> None:
@@ -72,14 +72,16 @@ class Connections:
         """
         self._addresses = addresses
         for address in self._settings.connect:
-            self._spawn(self._connect_until_done(address))
+            self._spawn(connect_until_done(address, self.connect_to))
         routing = self._settings.routing
         for name in routing.discover:
             self._spawn(
                 follow(
                     name,
                     every=routing.discover_interval,
-                    connect=lambda address: self._spawn(self._connect_until_done(address)),
+                    connect=lambda address: self._spawn(
+                        connect_until_done(address, self.connect_to)
+                    ),
                 )
             )
         if routing.health_check is not None:
@@ -144,7 +146,7 @@ class Connections:
         peer.is_back()
         self._put(key, peer, tuple(response.shared_namespaces))
         if peer.kept:
-            self._keep_up(peer)
+            self._keeping.keep_up(peer)
         peer.begin_connecting()
         return response
 
@@ -247,7 +249,7 @@ class Connections:
         peer.connection_id = response.connection_id
         peer.is_back()
         self._put(key, peer, self._shared_after(peer, response))
-        self._keep_up(peer)
+        self._keeping.keep_up(peer)
         return True
 
     def _is_self(self, collector_id: str, address: str) -> bool:
@@ -304,9 +306,7 @@ class Connections:
             self._retire(self._table.remove(("id", collector_id)))
 
     def _retire(self, peer: Peer) -> None:
-        keeper = self._keepers.pop(peer, None)
-        if keeper is not None and keeper is not asyncio.current_task():
-            keeper.cancel()
+        self._keeping.let_go(peer)
         self._retired.add(peer.channel)
         self._spawn(self._close_when_idle(peer.channel))
 
@@ -315,47 +315,7 @@ class Connections:
         await channel.close(self._settings.forward_limit.total_seconds())
         self._retired.discard(channel)
 
-    # Keeping connected
-
-    async def _connect_until_done(self, address: str) -> None:
-        dialect, address = split_dialect(address)
-        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
-            try:
-                await self.connect_to(address, dialect=dialect)
-            except PeerError as error:
-                _LOG.info("%s; trying again", error)
-                await asyncio.sleep(pause)
-            else:
-                return
-
-    def _keep_up(self, peer: Peer) -> None:
-        if peer not in self._keepers:
-            self._keepers[peer] = self._spawn(self._keep(peer))
-
-    async def _keep(self, peer: Peer) -> None:
-        """Asks again whenever the connection was lost: the peer may have been started anew, and
-        then knows nothing of this side (CON-014).
-        """
-        while self._keepers.get(peer) is asyncio.current_task():
-            if peer.is_ready():
-                await peer.closed()
-                _LOG.info("the connection to '%s' at %s is lost", peer.collector_id, peer.address)
-            before = key_of(peer.collector_id, peer.address)
-            for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
-                try:
-                    response = await self._ask(peer)
-                    if self._table.get(before) is not peer:
-                        return
-                    if key_of(response.target_collector_id, peer.address) != before:
-                        # Another collector answers there now.
-                        self._table.remove(before)
-                    if not self._store_outbound(peer, response):
-                        self._retire(peer)
-                        return
-                except PeerError:
-                    await asyncio.sleep(pause)
-                else:
-                    break
+    # Inside
 
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(work)
@@ -385,7 +345,7 @@ class Connections:
             kept.write_to(peer)
             self._put(key, peer, kept.shared)
             if peer.kept:
-                self._keep_up(peer)
+                self._keeping.keep_up(peer)
 
     async def close(self) -> None:
         """Drops every connection at once."""
@@ -395,7 +355,7 @@ class Connections:
             task.cancel()
         channels = [*(peer.channel for peer in self._table), *self._retired]
         self._table.clear()
-        self._keepers.clear()
+        self._keeping.clear()
         await asyncio.gather(
             *tasks, *(channel.close() for channel in channels), return_exceptions=True
         )

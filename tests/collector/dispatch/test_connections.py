@@ -291,7 +291,7 @@ async def test_garbage_on_the_port_harms_nothing(field):
 async def test_stopping_ends_the_attempts_to_connect(field, closed_port):
     collector = field.unstarted(connect=(closed_port["address"],))
     await collector.start()
-    before = {task for task in asyncio.all_tasks() if "_connect_until_done" in repr(task)}
+    before = {task for task in asyncio.all_tasks() if "connect_until_done" in repr(task)}
     assert len(before) == 1
     await collector.stop(timedelta(0))
     assert all(task.done() for task in before)

@@ -43,6 +43,43 @@ Examples:
     "pattern such as DSP-01*; may be repeated.",
 )
 @click.option(
+    "--profile",
+    type=click.Choice(["core", "validation", "routing", "faults", "security", "operations", "all"]),
+    default="all",
+    show_default=True,
+    help="Only this part of the requirements, and what it builds on.",
+)
+@click.option(
+    "--as-of",
+    metavar="VERSION",
+    help="Only cases that there were in this version of the suite, so that a newer one adds none.",
+)
+@click.option(
+    "--repeat",
+    "rounds",
+    type=click.IntRange(min=1, max=1000),
+    default=1,
+    metavar="N",
+    help="Run each case N times: what passes only sometimes is flaky.",
+)
+@click.option(
+    "--known-failures",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Excuse what FILE knows to be broken; an entry that is not true any more fails.",
+)
+@click.option(
+    "--update-known-failures",
+    is_flag=True,
+    help="Write into the file of known failures what was found; reasons and comments stay.",
+)
+@click.option(
+    "--hold",
+    metavar="CASE",
+    help="Bring up the topology of a case, or of the first case of an id, and leave it up until "
+    "Ctrl-C.",
+)
+@click.option(
     "-j",
     "jobs",
     type=click.IntRange(min=1),
@@ -65,6 +102,12 @@ Examples:
 def command(
     target: str,
     patterns: tuple[str, ...],
+    profile: str,
+    as_of: str | None,
+    rounds: int,
+    known_failures: Path | None,
+    update_known_failures: bool,
+    hold: str | None,
     seed: int | None,
     verdict: Path | None,
     stream: Path | None,
@@ -75,28 +118,54 @@ def command(
     requirement whether it is met.
 
     TARGET is exec:COMMAND for a program that keeps the launch contract, 'reference' for the
-    reference collector, or python:MODULE:FACTORY for one with its Python API.
+    reference collector, python:MODULE:FACTORY for one with its Python API, attach:HOST:PORT for
+    one that runs already, or a target file such as target.yaml.
     """
     import sys
 
     from collector_harness.commands.reporting import open_reports
     from collector_harness.commands.signals import run_until_signalled
+    from collector_harness.conformance.known_failures import load_known_failures, update_file
     from collector_harness.conformance.rendering import render_verdicts
     from collector_harness.conformance.verify import verify
+    from collector_harness.errors import InvalidInput, Problem
     from collector_harness.reports.screen import open_screen
     from collector_harness.reports.whole_file import WholeFile
     from collector_harness.targets import parse_target
 
     under_test = parse_target(target)
+    if hold is not None:
+        from collector_harness.commands.holding import hold_case
+
+        return hold_case(under_test, hold)
+    if update_known_failures and known_failures is None:
+        raise InvalidInput(
+            Problem(
+                message="there is no file to update",
+                hint="name it: --known-failures known-failures.yaml",
+            )
+        )
+    fresh = known_failures is not None and update_known_failures and not known_failures.exists()
+    known = None if known_failures is None or fresh else load_known_failures(known_failures)
     file = WholeFile(verdict, what="the verdict") if verdict is not None else None
     with open_reports(verbose=verbose, totals=None, stream=stream, verdict_follows=True) as reports:
 
         async def verified() -> int:
             verdicts = await verify(
-                under_test, patterns=patterns, emit=reports, jobs=jobs, seed=seed
+                under_test,
+                patterns=patterns,
+                profile=profile,
+                emit=reports,
+                jobs=jobs,
+                seed=seed,
+                rounds=rounds,
+                as_of=as_of,
+                known=known,
             )
             if file is not None:
                 file.write(json_document(verdicts))
+            if update_known_failures and known_failures is not None:
+                update_file(known_failures, verdicts)
             open_screen(sys.stdout).show(((), *render_verdicts(verdicts, whole=verbose)))
             return verdicts.exit_code
 

@@ -23,6 +23,9 @@ _STYLES: Final[dict[Verdict, Style]] = {
     Verdict.TARGET_CRASHED: "bad",
     Verdict.HARNESS_ERROR: "bad",
     Verdict.BLOCKED: "warning",
+    Verdict.FLAKY: "bad",
+    Verdict.EXPECTED_FAIL: "warning",
+    Verdict.UNEXPECTED_PASS: "bad",
     Verdict.UNSUPPORTED: "warning",
     Verdict.DESELECTED: "faint",
 }
@@ -66,7 +69,7 @@ def explain(key: str) -> str:
 
 def _findings(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
     for each in verdicts.requirements:
-        if not (each.verdict.is_breach or each.verdict is Verdict.HARNESS_ERROR):
+        if not (each.verdict.counts or each.verdict is Verdict.HARNESS_ERROR):
             continue
         yield line(
             Span(f"{each.requirement.id}  {each.verdict.value}", "bad"),
@@ -118,6 +121,8 @@ def _row(each: RequirementVerdict) -> Line:
 
 
 def _summary(verdicts: Verdicts) -> Iterator[Line]:
+    for finding in verdicts.findings:
+        yield line(Span("finding: ", "bad"), one_line(finding, 1000))
     for notice in verdicts.notices:
         yield line(Span("note: ", "accent"), one_line(notice, 1000))
     counted: list[str | Span] = []
@@ -139,7 +144,7 @@ def _summary(verdicts: Verdicts) -> Iterator[Line]:
 
 
 def _is_breach_of(each: RequirementVerdict, level: str) -> bool:
-    return each.verdict.is_breach and each.requirement.level == level
+    return each.verdict.counts and each.requirement.level == level
 
 
 def _described(key: str) -> str | None:

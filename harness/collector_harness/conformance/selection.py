@@ -10,9 +10,12 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from collector_harness.conformance.requirements import Catalogue
-from collector_harness.errors import ExitCode, HarnessError
+from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Problem
 
 __all__ = ["NothingSelected", "select"]
+
+
+_SHORT = re.compile(r"([A-Z]+)-?([0-9]{1,3})")
 
 
 class NothingSelected(HarnessError):
@@ -22,12 +25,17 @@ class NothingSelected(HarnessError):
 
 
 def select(
-    patterns: Sequence[str], *, covered: Collection[str], catalogue: Catalogue
+    patterns: Sequence[str],
+    *,
+    covered: Collection[str],
+    catalogue: Catalogue,
+    lenient: bool = False,
 ) -> frozenset[str]:
     """Returns the ids of `covered` that the patterns name, with what these build on.
 
     A pattern is an id, a family, a shell pattern of ids such as `DSP-01*`, or several of these
-    with commas, blanks or `or` between them; no pattern selects everything. Raises
+    with commas, blanks or `or` between them; no pattern selects everything. `lenient` takes words
+    without a case for nothing. Raises
     `InvalidInput` for a pattern that names no requirement, and `NothingSelected` for one whose
     requirements have no case in the suite.
     """
@@ -42,7 +50,7 @@ def select(
     for word in wanted:
         named = _named(word, catalogue)
         found = [key for key in named if key in covered]
-        if not found:
+        if not found and not lenient:
             raise NothingSelected(
                 f"'{word}' selects nothing: the suite has no case for {_some(named)} yet\n"
                 f"hint: it has cases for {_some(sorted(covered))}"
@@ -59,6 +67,13 @@ def _words(pattern: str) -> Iterable[str]:
 def _named(word: str, catalogue: Catalogue) -> list[str]:
     if word in catalogue.families:
         return [requirement.id for requirement in catalogue if requirement.family == word]
+    padded = _SHORT.fullmatch(word)
+    if word not in catalogue and padded and f"{padded[1]}-{padded[2]:0>3}" in catalogue:
+        # Close to several ids, and yet clear.
+        right = f"{padded[1]}-{padded[2]:0>3}"
+        raise InvalidInput(
+            Problem(message=f"there is no requirement '{word}'", hint=f"did you mean '{right}'?")
+        )
     matching = fnmatch.filter(catalogue.requirements, word)
     return matching or [catalogue[word].id]
 

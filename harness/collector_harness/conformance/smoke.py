@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from collector_harness.client import NodeClient, Reply
+from collector_harness.client.reflection import Reflection
 from collector_harness.errors import TargetFailed
 from collector_harness.mesh import Mesh
 from collector_harness.mesh.readiness import pauses
@@ -36,6 +37,12 @@ class Smoke:
     has_probe: bool
     """Whether it carries the probe service, by any sign of it: one broken RPC must not make
     everything that depends on the probe unsupported."""
+    has_reflection: bool = False
+    """Whether it lists services by server reflection."""
+    collector_id: str = ""
+    """How it calls itself; empty where no answer tells."""
+    probes: frozenset[str] = frozenset()
+    """The namespaces in which its registry has the probe service."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -52,7 +59,7 @@ class Smoke:
 
 
 async def smoke(target: Target) -> Smoke:
-    """Starts one node of the target, asks it, and stops it.
+    """Starts one node of the target, asks it, and stops it; one that runs already is only asked.
 
     Raises `TargetFailed` when it does not start, dies, or answers none of the eight RPCs, and
     what starting a mesh raises else.
@@ -79,10 +86,14 @@ async def smoke(target: Target) -> Smoke:
                 node=_NODE.name,
                 log_tail=node.log_tail(),
             )
+        probes = _probes_in(await node.client.list_services(""))
         return Smoke(
             unanswered=unanswered,
             serving=health.ok and health.output == {"status": "SERVING"},
-            has_probe=any(_shows_probe(reply) for reply in replies),
+            has_probe=any(_shows_probe(reply) for reply in replies) or bool(probes),
+            has_reflection=bool(await Reflection(node.client.transport.channel).services()),
+            collector_id=_id_in(replies),
+            probes=probes,
         )
     finally:
         await mesh.stop()
@@ -106,6 +117,25 @@ async def _ask(client: NodeClient) -> tuple[Reply, ...]:
         await client.lookup_service(_NAMESPACE, _PROBE),
         await client.validate(_NAMESPACE, _PROBE, "WhoAmI"),
         await client.list_services(_NAMESPACE),
+    )
+
+
+def _id_in(replies: tuple[Reply, ...]) -> str:
+    for reply in replies:
+        response = reply.response if isinstance(reply.response, dict) else {}
+        for field in ("executor_id", "handled_by_collector_id", "target_collector_id"):
+            if isinstance(response.get(field), str) and response[field]:
+                return str(response[field])
+    return ""
+
+
+def _probes_in(reply: Reply) -> frozenset[str]:
+    response = reply.response if isinstance(reply.response, dict) else {}
+    listed = response.get("services")
+    return frozenset(
+        str(each.get("namespace"))
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict) and each.get("service_name") == _PROBE
     )
 
 

@@ -1,14 +1,16 @@
-"""The conformance suite: the scenario files, and which requirement each of them is for.
+"""The conformance suite: its cases, and which requirement each of them is for.
 
-Reads and checks the files; nothing is started here.
+Most are scenario files; what only the Python API shows is in `conformance.lib`. Reads and checks
+the files; nothing is started here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collector_harness.conformance.lib.checks import LibraryCase, library_cases
 from collector_harness.conformance.requirements import Catalogue
 from collector_harness.errors import InternalFault
 from collector_harness.resources import conformance_suite
@@ -21,9 +23,24 @@ __all__ = ["Suite", "SuiteCase", "load_suite"]
 class SuiteCase:
     """A case of the suite."""
 
-    case: Case
+    case: Case | LibraryCase
     name: str
-    """Its id, the same on every machine: `dsp/DSP-007.scenario.yaml::title[name]`."""
+    """Its id, the same on every machine: `dsp/DSP-007.scenario.yaml::title[name]`, or
+    `lib/srv.py::title`."""
+
+    @property
+    def source(self) -> str:
+        """The file, as the user would name it."""
+        return self.case.scenario.source if isinstance(self.case, Case) else self.case.source
+
+    @property
+    def scenario(self) -> Scenario | None:
+        """What it does, where that is written as a scenario."""
+        return self.case.scenario if isinstance(self.case, Case) else None
+
+    def rounds(self, count: int) -> tuple[Case | LibraryCase, ...]:
+        """Returns the case so many times, each with an id of its own."""
+        return tuple(replace(self.case, round=number) for number in range(1, count + 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +76,12 @@ def load_suite(folder: Path | None = None, *, catalogue: Catalogue) -> Suite:
             if key not in catalogue:
                 raise InternalFault(f"{scenario.source} names {key}: no such requirement")
             cases.setdefault(key, []).extend(found)
+    # A folder of somebody's own is that, and nothing beside it.
+    for check in library_cases() if folder is None else ():
+        name = f"lib/{check.file.name}::{check.title}"
+        cases.setdefault(catalogue[check.requirement].id, []).append(
+            SuiteCase(case=check, name=name)
+        )
     return Suite(cases={key: tuple(found) for key, found in cases.items()})
 
 

@@ -12,6 +12,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from collector_harness.conformance.requirements import Catalogue, Requirement
 from collector_harness.errors import ExitCode
@@ -37,6 +38,12 @@ class Verdict(enum.StrEnum):
     PASS = "pass"  # noqa: S105 - not a password
     FAIL = "fail"
     """A case of it saw something else than the requirement says."""
+    FLAKY = "flaky"
+    """A case of it passed in some rounds and not in others."""
+    EXPECTED_FAIL = "expected-fail"
+    """It is broken, and the file of known failures says so."""
+    UNEXPECTED_PASS = "unexpected-pass"  # noqa: S105 - not a password
+    """The file of known failures says that it is broken, and it was not seen to be."""
     UNSUPPORTED = "unsupported"
     """The target cannot show it; nothing is known."""
     BLOCKED = "blocked"
@@ -51,7 +58,12 @@ class Verdict(enum.StrEnum):
     @property
     def is_breach(self) -> bool:
         """Whether the collector is shown not to meet the requirement."""
-        return self in (Verdict.FAIL, Verdict.TARGET_CRASHED)
+        return self in (Verdict.FAIL, Verdict.TARGET_CRASHED, Verdict.EXPECTED_FAIL)
+
+    @property
+    def counts(self) -> bool:
+        """Whether a MUST with this verdict fails the whole."""
+        return self in (Verdict.FAIL, Verdict.TARGET_CRASHED, Verdict.FLAKY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +78,8 @@ class CaseResult:
     """None where there is no result: it was not run, or the run ended before."""
     seconds: float = 0.0
     failure: Failure | None = None
+    rounds: tuple[Outcome, ...] = ()
+    """How each round ended, where there was more than one; `outcome` is the worst of them."""
     unsupported: str = ""
     """Why the case was not run at all against this target; empty where it could be."""
 
@@ -104,6 +118,11 @@ class Verdicts:
     """How many calls the harness made itself."""
     notices: tuple[str, ...] = ()
     """What a person should know and what fails nothing."""
+    findings: tuple[str, ...] = ()
+    """What is wrong beside the requirements, and fails the whole: what the target declares and
+    does not have, and entries of known failures that match nothing."""
+    as_of: str | None = None
+    """The version of the suite whose cases were run; None for all."""
 
     @property
     def totals(self) -> Mapping[Verdict, int]:
@@ -113,12 +132,24 @@ class Verdicts:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 where a MUST is broken or blocked, 6 where the harness failed, 4 where nothing was
-        found out, else 0. A broken SHOULD is reported and fails nothing.
+        """1 where a MUST is broken, flaky or blocked, or known failures or declarations are not
+        true; 6 where the harness failed, 4 where nothing was found out, else 0. A broken SHOULD is
+        reported and fails nothing, and so does what is known to fail and what that blocks.
         """
-        musts = {each.verdict for each in self.requirements if each.requirement.level == "MUST"}
+        musts = [each for each in self.requirements if each.requirement.level == "MUST"]
         found = {each.verdict for each in self.requirements}
-        if any(verdict.is_breach for verdict in musts) or Verdict.BLOCKED in musts:
+        excused = {
+            each.requirement.id
+            for each in self.requirements
+            if each.verdict is Verdict.EXPECTED_FAIL
+        }
+        if any(
+            each.verdict.counts
+            or (each.verdict is Verdict.BLOCKED and not set(each.blocked_by) <= excused)
+            for each in musts
+        ):
+            return ExitCode.FAILED
+        if self.findings or Verdict.UNEXPECTED_PASS in found:
             return ExitCode.FAILED
         if Verdict.HARNESS_ERROR in found:
             return ExitCode.INTERNAL_FAULT
@@ -142,6 +173,7 @@ class Verdicts:
                 "version": self.suite_version,
                 "covered": len(self.requirements),
                 "uncovered": list(self.uncovered),
+                "as_of": self.as_of,
             },
             "target": self.target,
             "seed": self.seed,
@@ -150,6 +182,7 @@ class Verdicts:
             "exit_code": int(self.exit_code),
             "totals": {verdict.value: count for verdict, count in self.totals.items()},
             "notices": list(self.notices),
+            "findings": list(self.findings),
             "requirements": [_requirement_json(each) for each in self.requirements],
         }
 
@@ -161,8 +194,11 @@ def decide(
     catalogue: Catalogue,
     target: str,
     seed: int,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[RequirementVerdict, ...]:
     """Returns the verdict of each id in `results`, in the catalogue's order.
+
+    `known` are the failures that are known and excused, by id with the reason.
 
     A requirement that builds, however far down, on one whose cases showed a breach is blocked
     whatever its own cases say: a pass that rests on something broken proves nothing.
@@ -171,6 +207,9 @@ def decide(
         key: _own_verdict(cases) if key in selected else (Verdict.DESELECTED, "not selected")
         for key, cases in results.items()
     }
+    for key, reason in known.items():
+        if key in own:
+            own[key] = _excused(*own[key], reason)
     breaches = {key for key, (verdict, _) in own.items() if verdict.is_breach}
     decided: list[RequirementVerdict] = []
     for requirement in catalogue:
@@ -197,8 +236,23 @@ def decide(
     return tuple(decided)
 
 
+def _excused(verdict: Verdict, seen: str, reason: str) -> tuple[Verdict, str]:
+    if verdict in (Verdict.FAIL, Verdict.TARGET_CRASHED, Verdict.FLAKY):
+        return Verdict.EXPECTED_FAIL, f"{reason} ({seen})" if seen else reason
+    if verdict is Verdict.PASS:
+        return Verdict.UNEXPECTED_PASS, f"it is said to fail: {reason}"
+    return verdict, seen
+
+
 def _own_verdict(cases: Sequence[CaseResult]) -> tuple[Verdict, str]:
     """Judges the cases of one requirement by themselves: the firmest finding wins."""
+    for case in cases:
+        passed = case.rounds.count(Outcome.PASSED)
+        if 0 < passed < len(case.rounds) and Outcome.ERROR not in case.rounds:
+            others = [each for each in cases if each is not case and each.outcome is not None]
+            if all(each.outcome is Outcome.PASSED or each.rounds for each in others):
+                seen = f": {_reason(case.failure)}" if case.failure else ""
+                return Verdict.FLAKY, f"it passed in {passed} of {len(case.rounds)} rounds{seen}"
     for outcome, verdict in (
         (Outcome.FAILED, Verdict.FAIL),
         (Outcome.CRASHED, Verdict.TARGET_CRASHED),
@@ -236,6 +290,7 @@ def _requirement_json(each: RequirementVerdict) -> dict[str, object]:
                 "case": case.case,
                 "source": case.source,
                 "outcome": case.outcome.value if case.outcome else None,
+                "rounds": [each.value for each in case.rounds],
                 "unsupported": case.unsupported,
                 "seconds": case.seconds,
                 "evidence": dataclasses.asdict(case.failure) if case.failure else None,

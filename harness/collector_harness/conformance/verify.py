@@ -7,128 +7,181 @@ The cases are run by the scenario engine, like any other; what their results mea
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from collector_harness.conformance.applicability import Shown, is_left_out, unsupported
 from collector_harness.conformance.haste import in_haste
-from collector_harness.conformance.requirements import Requirement, catalogue
-from collector_harness.conformance.selection import select
-from collector_harness.conformance.smoke import Smoke, smoke
-from collector_harness.conformance.suite import SuiteCase, load_suite
+from collector_harness.conformance.known_failures import KnownFailures
+from collector_harness.conformance.ledger import Ledger, ledger
+from collector_harness.conformance.observing import mismatches, observe
+from collector_harness.conformance.profiles import ALL, PROFILES
+from collector_harness.conformance.requirements import Catalogue, catalogue
+from collector_harness.conformance.selection import NothingSelected, select
+from collector_harness.conformance.smoke import smoke
+from collector_harness.conformance.suite import Suite, SuiteCase, load_suite
 from collector_harness.conformance.verdicts import CaseResult, Verdicts, decide, reproduce
-from collector_harness.errors import InvalidInput, Problem
-from collector_harness.events import CallFinished, CaseFinished, Emit, Event
+from collector_harness.events import CallFinished, CaseFinished, Emit, Event, Outcome
 from collector_harness.scenario.engine import new_seed, run_cases
-from collector_harness.targets import AttachTarget, ExecTarget, Target
+from collector_harness.targets import AttachTarget, Target
 
-__all__ = ["DEFAULT_JOBS", "verify"]
+__all__ = ["DEFAULT_JOBS", "selected_suite", "verify"]
 
 DEFAULT_JOBS = 4
 """Cases that run at a time. Each may start several processes."""
+
+_WORST = (Outcome.FAILED, Outcome.CRASHED, Outcome.ERROR, Outcome.PASSED)
 
 
 async def verify(
     target: Target,
     *,
     patterns: Sequence[str] = (),
+    profile: str = ALL,
     emit: Emit | None = None,
     jobs: int = DEFAULT_JOBS,
     seed: int | None = None,
     suite: Path | None = None,
+    rounds: int = 1,
+    as_of: str | None = None,
+    known: KnownFailures | None = None,
 ) -> Verdicts:
     """Returns the verdict on a collector, seen from outside.
 
     `patterns` select requirements, as `selection.select` understands them, with what they build
-    on; none select all. `emit` gets the events of the run, `suite` is a folder to use
-    instead of the suite that is shipped. Raises `NothingSelected` when there is nothing
-    to run, `TargetFailed` when the target does not start or is no collector, and `InvalidInput`
-    for a target or a pattern that cannot be used.
+    on; none select all of the `profile`. `emit` gets the events of the run, `suite` is a folder to
+    use instead of the suite that is shipped, `rounds` is how often each case runs, `as_of` leaves
+    out cases that came later, and `known` are failures that are excused. Raises `NothingSelected`
+    when there is nothing to run, `TargetFailed` when the target does not start or is no collector,
+    and `InvalidInput` for a target, a pattern or a version that cannot be used.
     """
-    if isinstance(target, AttachTarget):
-        raise InvalidInput(
-            Problem(
-                message=f"{target} cannot be verified yet: the suite starts the collector itself",
-                hint="use exec:COMMAND, which starts it as often as a scenario needs it",
-            )
-        )
     target = in_haste(target)
     every = catalogue()
-    loaded = load_suite(suite, catalogue=every)
-    selected = select(patterns, covered=loaded.covered, catalogue=every)
+    loaded, selected = selected_suite(
+        every, suite=suite, patterns=patterns, profile=profile, as_of=as_of
+    )
     begin = time.perf_counter()
     seed = new_seed() if seed is None else seed
-    shown = await smoke(target)
-    unsupported = {
-        (key, each.name): _unsupported(every[key], each, shown, target)
+    first = await smoke(target)
+    asked = {
+        key: [each for each in loaded.cases[key] if not is_left_out(every[key], each, target)]
         for key in selected
-        for each in loaded.cases[key]
+    }
+    needs = {
+        name
+        for cases in asked.values()
+        for each in cases
+        for name in (each.scenario.file.needs if each.scenario is not None else ())
+    }
+    seen = await observe(target, first, needs)
+    shown = Shown(capabilities=seen, collector_id=first.collector_id, probes=first.probes)
+    reasons = {
+        each.name: unsupported(each, target, shown) for cases in asked.values() for each in cases
     }
     record = _Record(emit=emit)
     # What others build on comes first, and a case that stands for several runs once.
-    runnable = dict.fromkeys(
-        each.case
+    runnable = {
+        each.name: each
         for key in every.in_dependency_order()
         if key in selected
-        for each in loaded.cases[key]
-        if not unsupported[key, each.name]
-    )
+        for each in asked[key]
+        if not reasons[each.name]
+    }
     if runnable:
-        await run_cases(list(runnable), target=target, emit=record, jobs=jobs, seed=seed)
+        await run_cases(
+            [case for each in runnable.values() for case in each.rounds(rounds)],
+            target=target,
+            emit=record,
+            # One that runs already is one for all.
+            jobs=1 if isinstance(target, AttachTarget) else jobs,
+            seed=seed,
+        )
     results = {
         key: [
             _result(
                 each,
-                record.finished.get(each.case.id),
-                unsupported=unsupported.get((key, each.name), ""),
+                [record.finished.get(case.id) for case in each.rounds(rounds)],
+                unsupported=reasons.get(each.name, ""),
                 reproduce=reproduce(str(target), key, seed),
             )
-            for each in cases
+            for each in asked.get(key, cases)
         ]
         for key, cases in loaded.cases.items()
     }
+    lacking, silent = mismatches(target, seen)
+    excused: Mapping[str, str] = {}
+    if known is not None:
+        excused = known.on(datetime.now(UTC).date())
+    requirements = decide(
+        results, selected=selected, catalogue=every, target=str(target), seed=seed, known=excused
+    )
     return Verdicts(
         suite_version=every.version,
         target=str(target),
         seed=seed,
-        requirements=decide(
-            results, selected=selected, catalogue=every, target=str(target), seed=seed
-        ),
+        requirements=requirements,
         uncovered=tuple(each.id for each in every if each.id not in loaded.covered),
         seconds=time.perf_counter() - begin,
         calls=record.calls,
-        notices=shown.notices,
+        notices=(*first.notices, *silent),
+        findings=(*lacking, *(known.unmatched(requirements) if known is not None else ())),
+        as_of=as_of,
     )
 
 
-def _unsupported(requirement: Requirement, case: SuiteCase, shown: Smoke, target: Target) -> str:
-    """Returns why the case cannot show anything of this target; empty where it can."""
-    if "lib" in requirement.marks and isinstance(target, ExecTarget):
-        return "it can be seen only through the Python API"
-    if not shown.has_probe and any(
-        node.probe and node.collector is None for node in case.case.scenario.topology.nodes
-    ):
-        return "the target carries no probe service"
-    lacking = sorted(
-        set(case.case.scenario.file.needs) - (target.declares.capabilities or frozenset())
-    )
-    if lacking:
-        return f"the target does not declare {' and '.join(lacking)}"
-    return ""
+def selected_suite(
+    every: Catalogue,
+    *,
+    suite: Path | None,
+    patterns: Sequence[str],
+    profile: str = ALL,
+    as_of: str | None = None,
+) -> tuple[Suite, frozenset[str]]:
+    """Returns the suite, as it was at a version where one is given, and the ids to verify."""
+    loaded = load_suite(suite, catalogue=every)
+    if as_of is not None:
+        loaded = _as_of(loaded, ledger(), as_of)
+    chosen = frozenset(loaded.covered)
+    if PROFILES[profile]:
+        # What a profile names and no case is for yet is told among the uncovered.
+        chosen = select(PROFILES[profile], covered=loaded.covered, catalogue=every, lenient=True)
+    if patterns:
+        named = select(patterns, covered=loaded.covered, catalogue=every)
+        chosen = every.with_prerequisites(named & chosen) & frozenset(loaded.covered)
+    if not chosen:
+        raise NothingSelected(f"nothing of the profile '{profile}' is selected")
+    return loaded, chosen
+
+
+def _as_of(suite: Suite, entries: Ledger, version: str) -> Suite:
+    existing = entries.as_of(version)
+    kept = {
+        key: tuple(each for each in cases if each.name in existing)
+        for key, cases in suite.cases.items()
+    }
+    return Suite(cases={key: cases for key, cases in kept.items() if cases})
 
 
 def _result(
-    case: SuiteCase, finished: CaseFinished | None, *, unsupported: str, reproduce: str
+    case: SuiteCase,
+    rounds: Sequence[CaseFinished | None],
+    *,
+    unsupported: str,
+    reproduce: str,
 ) -> CaseResult:
-    source = case.case.scenario.source
-    if finished is None or unsupported:
-        return CaseResult(case=case.name, source=source, outcome=None, unsupported=unsupported)
-    failure = finished.failure
+    finished = [each for each in rounds if each is not None]
+    if unsupported or len(finished) < len(rounds):
+        return CaseResult(case=case.name, source=case.source, outcome=None, unsupported=unsupported)
+    worst = min(finished, key=lambda each: _WORST.index(each.outcome))
+    failure = worst.failure
     return CaseResult(
         case=case.name,
-        source=source,
-        outcome=finished.outcome,
-        seconds=finished.seconds,
+        source=case.source,
+        outcome=worst.outcome,
+        rounds=tuple(each.outcome for each in finished) if len(finished) > 1 else (),
+        seconds=sum(each.seconds for each in finished),
         failure=None if failure is None else replace(failure, reproduce=reproduce),
     )
 

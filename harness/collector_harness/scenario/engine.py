@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Protocol
 
 from collector_harness.errors import ExitCode, InvalidInput
 from collector_harness.events import Emit, Outcome, RunFinished, RunStarted, Totals
@@ -17,7 +18,7 @@ from collector_harness.scenario.loading import Case
 from collector_harness.scenario.pool import MeshPool
 from collector_harness.targets import Reference, Target
 
-__all__ = ["MeshPool", "Verdict", "new_seed", "run_case", "run_cases"]
+__all__ = ["MeshPool", "Runnable", "Verdict", "new_seed", "run_case", "run_cases"]
 
 
 def new_seed() -> int:
@@ -25,8 +26,23 @@ def new_seed() -> int:
     return secrets.randbelow(2**31)
 
 
+class Runnable(Protocol):
+    """A case that is no scenario's, but runs and tells of itself as one does."""
+
+    @property
+    def id(self) -> str:
+        """Unique in a run."""
+
+    @property
+    def scenario(self) -> Hashable:
+        """What it counts with as one scenario."""
+
+    async def run(self, *, emit: Emit, seed: int, target: Target) -> Verdict:
+        """Emits its beginning and its end, and returns how it ended; raises only cancellation."""
+
+
 async def run_cases(
-    cases: Sequence[Case],
+    cases: Sequence[Case | Runnable],
     *,
     target: Target | None = None,
     emit: Emit,
@@ -60,7 +76,10 @@ async def run_cases(
     async def work() -> None:
         # One iterator feeds all workers: cases begin in order, and none begins twice.
         for case in waiting:
-            verdict = await run_case(case, pool=pool, emit=emit, seed=seed, target=target)
+            if isinstance(case, Case):
+                verdict = await run_case(case, pool=pool, emit=emit, seed=seed, target=target)
+            else:
+                verdict = await case.run(emit=emit, seed=seed, target=target)
             verdicts.append(verdict)
             if fail_fast and verdict.finished.outcome is not Outcome.PASSED:
                 for _ in waiting:
@@ -111,7 +130,7 @@ def _exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
     return next((code for code in _SEVERITY if code in codes), ExitCode.OK)
 
 
-def _check_unique(cases: Sequence[Case]) -> None:
+def _check_unique(cases: Sequence[Case | Runnable]) -> None:
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:

@@ -337,9 +337,14 @@ STEPS = {
         text=CALL + "    when: {«known: OK}\n", message="'known' is the same in every run"
     ),
     "a payload with an unknown escape": Broken(
-        text=CALL + "    input: {«$bytes: AAAA}\n",
-        message="'$bytes' means nothing in a payload",
-        hint="$$bytes",
+        text=CALL + "    input: {«$byte: AAAA}\n",
+        message="'$byte' means nothing in a payload",
+        hint="$$byte",
+    ),
+    "a payload of a number of bytes that is none": Broken(
+        text=CALL + "    input: {$bytes: «many}\n",
+        message="$bytes needs a number of bytes",
+        hint="{$bytes: 1000, less: 10}",
     ),
     "a payload with broken base64": Broken(
         text=CALL + "    input: {$base64: «'*'}\n", message="$base64 needs base64 text"
@@ -557,6 +562,7 @@ SCHEMA_BLIND = {
             "either eventually",
             "needs an 'expect'",
             "means nothing in a payload",
+            "number of bytes",
             "there is no definition",
             "has no parameter",
             "one thing",

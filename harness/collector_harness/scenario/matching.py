@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Any, Final
 
 from collector_harness.errors import InvalidInput
@@ -105,8 +105,8 @@ def _list(
     if len(expected) != len(actual):
         yield Mismatch(
             path=path,
-            expected=f"{len(expected)} items",
-            actual=f"{len(actual)} items: {render(list(actual))}",
+            expected=f"{_items(expected)}: {render(expected)}",
+            actual=f"{_items(actual)}: {render(list(actual))}",
         )
     for index, (wanted, there) in enumerate(zip(expected, actual, strict=False)):
         yield from compare(wanted, there, f"{path}[{index}]")
@@ -188,7 +188,9 @@ def _regex(argument: object, actual: object, path: str) -> Found:
 
 def _not(argument: object, actual: object, path: str) -> Found:
     if matches(argument, actual):
-        yield _mismatch(path, f"not {render(argument)}", actual)
+        choices = argument.get("$in") if isinstance(argument, dict) and len(argument) == 1 else None
+        told = f"not {render(argument)}" if choices is None else f"none of {render(choices)}"
+        yield _mismatch(path, told, actual)
 
 
 def _ordering(symbol: str, holds: Callable[[Any, Any], bool]) -> Matcher:
@@ -265,7 +267,9 @@ def _unique(argument: object, actual: object, path: str) -> Found:
     first: dict[str, int] = {}
     repeated: list[tuple[int, int]] = []
     for index, item in enumerate(actual):
-        before = first.setdefault(f"{type_of(item)} {item!r}", index)
+        # Equal as numbers are elsewhere: 1 is 1.0.
+        shown = repr(float(item)) if _is_number(item) else f"{type_of(item)} {item!r}"
+        before = first.setdefault(shown, index)
         if before != index:
             repeated.append((index, before))
     if argument is False:
@@ -369,6 +373,10 @@ def _mismatch(path: str, expected: str, actual: object, told: str | None = None)
 
 def _plain(argument: object) -> str:
     return argument if isinstance(argument, str) else render(argument)
+
+
+def _items(values: Sized) -> str:
+    return f"{len(values)} item{'' if len(values) == 1 else 's'}"
 
 
 def _join(path: str, key: str) -> str:

@@ -64,6 +64,25 @@ def test_a_call_may_carry_raw_bytes_and_gets_raw_bytes(run_all: Run, alone: Writ
     assert run_all(alone(steps)).passed()
 
 
+def test_bytes_may_be_appended_to_a_request(run_all: Run, alone: Write) -> None:
+    """`GgRFY2hv` is `method_name: Echo`, of which the last one counts; `/w==` cannot be read."""
+    steps = """\
+    - call: collector.CollectorRegistry/ValidateMethod
+      input: {namespace: shop, service_name: conformance.Probe, method_name: Nope}
+      append: {$base64: GgRFY2hv}
+      expect: {layer: in-band, response: {is_valid: true}}
+    - call: collector.CollectorRegistry/ValidateMethod
+      append: {$base64: /w==}
+      expect: {layer: grpc, status: {$not: OK}}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_what_is_appended_to_a_request_is_bytes(run_all: Run, alone: Write) -> None:
+    ran = run_all(alone("- {call: conformance.Port/Unary, append: text}\n"))
+    assert ran.failure().message.startswith("what is appended to a request is bytes")
+
+
 def test_a_call_carries_metadata_and_its_deadline(run_all: Run, alone: Write) -> None:
     steps = """\
     - call: collector.CollectiveDispatcher/Dispatch

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector_harness.errors import ExitCode
+from collector_harness.errors import ExitCode, InvalidInput
 from collector_harness.events import Outcome
 
 Run = Callable[..., Any]
@@ -133,3 +133,36 @@ def test_registrations_at_the_same_time_are_one(run_all: Run, alone: Write) -> N
         counts: {status: {OK: 1, ALREADY_EXISTS: 7}}
     """
     assert run_all(alone(steps)).passed()
+
+
+def test_thousands_of_services_are_registered_by_one_step(run_all: Run, alone: Write) -> None:
+    steps = """\
+    - register: {namespace: crowd, services: 1500}
+      expect: {status: OK, response: {service_id: crowd/s1500, registered_methods: []}}
+    - list: crowd
+      expect: {response: {services: {$len: 1500, $contains: {service_name: s1}}}}
+    - lookup: crowd/s1500
+    - lookup: crowd/s1501
+      expect: {status: NOT_FOUND}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_of_many_registrations_the_first_that_is_refused_is_told(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - register: {namespace: crowd, service: s3}
+    - register: {namespace: crowd, services: 500}
+      expect: {status: ALREADY_EXISTS, layer: grpc, message: {$contains: crowd/s3}}
+    - register: {namespace: "", services: 5}
+      expect: {status: INVALID_ARGUMENT}
+    - lookup: crowd/s500
+      expect: {status: NOT_FOUND}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_services_go_with_nothing_else_that_is_registered(run_all: Run, alone: Write) -> None:
+    with pytest.raises(InvalidInput, match="one thing is registered at a time"):
+        run_all(alone("- register: {namespace: crowd, services: 5, service: Cart}\n"))

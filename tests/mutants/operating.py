@@ -32,7 +32,10 @@ class SlowWaker(Health):
     async def set(self, *, serving, **others):
         if not serving or WARM.is_set():
             await super().set(serving=serving, **others)
-        elif self._warming is None:
+            return
+        # Health tells the truth.
+        await super().set(serving=False, **others)
+        if serving and self._warming is None:
             self._warming = asyncio.create_task(self._get_up(others))
 
     async def _get_up(self, others):

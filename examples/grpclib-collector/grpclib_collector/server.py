@@ -14,7 +14,8 @@ from grpclib.client import Channel
 from grpclib.const import Status as GrpcStatus
 from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
-from grpclib.health.service import Health
+from grpclib.health.check import ServiceStatus
+from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Server
 
@@ -34,6 +35,7 @@ __all__ = ["main"]
 READY_SECONDS = 5.0
 GRACE_SECONDS = 10.0
 REFUSING_SECONDS = 0.2
+BETWEEN_LOOKS_SECONDS = 1.0
 
 _log = logging.getLogger("grpclib_collector")
 
@@ -125,26 +127,31 @@ async def run(settings: Settings) -> int:
     validator = Validator(registry) if settings.validation else None
     if validator is not None:
         store.on_change = validator.forget
-    server = Server(_mounted(settings, store, connections, validator), codec=BoundedCodec())
+    healthy = ServiceStatus()
+    services = _mounted(settings, store, connections, validator, healthy)
+    server = Server(services, codec=BoundedCodec())
     doorkeeper = _Doorkeeper(server)
     if settings.validation:
         guard(server, store, settings.system_namespace)
-    connecting: list[asyncio.Task[None]] = []
+    background: list[asyncio.Task[None]] = []
     await server.start(sock=bound)
     try:
         if validator is not None:
             await _prove_wiring(settings, validator)
         if settings.registry_address:
             await _register_probe(settings, registry)
+        healthy.set(True)
         print(f"collector listening on {address}", flush=True)
-        connecting = [
+        if validator is not None:
+            background.append(asyncio.create_task(_watch(registry, settings, healthy)))
+        background += [
             asyncio.create_task(connections.keep_connecting(peer, settings.advertise or address))
             for peer in settings.connect
         ]
         await stopped.wait()
         await doorkeeper.close(GRACE_SECONDS)
     finally:
-        for task in connecting:
+        for task in background:
             task.cancel()
         connections.close()
         registry.close()
@@ -158,6 +165,7 @@ def _mounted(
     store: RegistryStore,
     connections: Connections,
     validator: Validator | None,
+    healthy: ServiceStatus,
 ) -> list[Any]:
     """Returns everything that the port serves, and puts it into the registry."""
     handlers = Handlers(settings.collector_id)
@@ -166,7 +174,7 @@ def _mounted(
         [
             _Mounted(contract.DISPATCHER, dispatcher),
             _Mounted(contract.REGISTRY, Registry(store, settings.system_namespace)),
-            Health(),
+            Health({OVERALL: [healthy]}),
         ]
     )
     for name in {path.split("/")[1] for part in services for path in part.__mapping__()}:
@@ -220,6 +228,24 @@ async def _prove_wiring(settings: Settings, validator: Validator) -> None:
             if not valid and not settings.registry_address:
                 raise NotReady("the registry does not know its own methods")
             return
+
+
+async def _watch(registry: Channel, settings: Settings, healthy: ServiceStatus) -> None:
+    """Tells by the health service whether the registry can be asked, from now on."""
+    question = contract.ValidateMethodRequest(
+        namespace=settings.system_namespace,
+        service_name=contract.REGISTRY,
+        method_name="ValidateMethod",
+    )
+    while True:
+        await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+        try:
+            # What it says does not matter, only that it says something.
+            await call(registry, contract.VALIDATE, question, seconds=1.0)
+        except (CallFailed, NotSent):
+            healthy.set(False)
+        else:
+            healthy.set(True)
 
 
 async def _register_probe(settings: Settings, registry: Channel) -> None:

@@ -22,6 +22,7 @@ from collector_harness.launchers.logs import LogBuffer, sanitised
 from collector_harness.targets import PythonTarget, Reference
 from collector_reference import Collector, CollectorSettings
 from collector_reference.errors import BindError, CollectorError, SettingsError
+from collector_reference.observability.values import MetricsSettings
 
 __all__ = ["InProcessNode"]
 
@@ -193,8 +194,14 @@ class InProcessNode:
             tokens=launch.security.tokens,
             own_token=launch.security.own_token,
             registry_address=launch.registry_address,
+            metrics=self._metrics(launch),
         )
         return replace(settings, **dict(self._target.settings))  # type: ignore[arg-type] # by name
+
+    def _metrics(self, launch: Launch) -> MetricsSettings | None:
+        # Of the variables of its environment this one means something for a node in process.
+        listen = dict(launch.node.environment).get("COLLECTOR_METRICS", "off")
+        return None if listen in ("", "off") else MetricsSettings(listen=listen)
 
     async def _made(self, settings: CollectorSettings) -> Collector:
         if isinstance(self._target, Reference):

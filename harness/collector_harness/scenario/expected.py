@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from collector_harness.documents import did_you_mean
 from collector_harness.scenario.findings import Findings, Values, mapping
+from collector_harness.scenario.histories import PROMISES
 from collector_harness.scenario.matching_syntax import (
     Location,
     expectation_faults,
@@ -50,6 +51,8 @@ class Expected:
                 for field, counts in mapping(value).items():
                     self.check_field(field, (*here, field), fields)
                     self._found.add_all(expectation_faults(counts, (*here, field)))
+            elif key == "delivery":
+                self._check_delivery(value, step, here, action)
             elif key in AGGREGATE:
                 self._found.add_all(expectation_faults(value, here))
             elif key in fields:
@@ -58,6 +61,17 @@ class Expected:
             else:
                 known = did_you_mean(key, AGGREGATE, what="of parallel steps one expects")
                 self._found.add(here, f"unknown key '{key}'", known, key=True)
+
+    def _check_delivery(self, value: object, step: Values, place: Location, action: str) -> None:
+        if action not in ("dispatch", "serve"):
+            hint = "expect it of dispatch or serve"
+            self._found.add(place, f"nobody counts how often '{action}' ran", hint, key=True)
+        elif value not in PROMISES:
+            near = did_you_mean(str(value), PROMISES, what="choose from")
+            self._found.add(place, f"'{value}' is no promise of delivery", near)
+        elif "${fake" in repr(step.get("input")):
+            hint = "make keys of ${index} and ${seed}"
+            self._found.add(place, "what is counted must be known before", hint)
 
     def check_fields(self, expect: Values, place: Location, action: str) -> None:
         fields = ANSWERS[action]

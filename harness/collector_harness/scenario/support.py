@@ -75,12 +75,9 @@ EXECUTABLE_KEYS = frozenset(
 """The top-level keys that have one."""
 
 _MODIFIERS = ("when", "foreach", "repeat", "parallel", "eventually", "never")
-_LATER_ANSWERS: Mapping[str, frozenset[str]] = {
-    "observe": frozenset({"metrics"}),
-    "measure": frozenset({"metrics"}),
-}
+_LATER_ANSWERS: Mapping[str, frozenset[str]] = {}
 _LATER_OF_CALLS: frozenset[str] = frozenset()
-_LATER_OF_PARALLEL = frozenset({"delivery"})
+_LATER_OF_PARALLEL: frozenset[str] = frozenset()
 _LATER = "is part of the language, but not yet executable in this version"
 
 

@@ -39,7 +39,8 @@ CALL: Final[Mapping[str, str]] = {
     "seconds": "How long the call took; compares with durations such as 50ms.",
     "node": "The node that was called.",
     "rpc": "The full name of the RPC that was called.",
-    "route": "The collectors that the call reached, in order.",
+    "route": "The collectors that the call reached, as the answer tells, in order.",
+    "reached": "The nodes that really took a dispatch or serve meanwhile, as each of them counts.",
 }
 OBSERVATION: Final[Mapping[str, str]] = {
     "node": "The node that was observed.",

@@ -6,36 +6,55 @@ from collections.abc import Mapping
 
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.mesh import MeshNode
-from collector_harness.scenario.model import ObserveStep
+from collector_harness.scenario.model import MeasureStep, ObserveStep
 from collector_harness.scenario.steps.base import Answer, Place
+from collector_harness.scenario.steps.metrics import metrics_of
 
-__all__ = ["growth", "observe", "observed"]
+__all__ = ["growth", "observe", "observed", "wanted_by"]
+
+
+_OUTSIDE = frozenset({"node", "logs", "metrics", "calls"})
+"""What can be seen of a node in another process too."""
 
 
 async def observe(step: ObserveStep, at: Place) -> Answer:
     """Looks at the counters of a node."""
     node = at.mesh[at.scope.text(step.node)]
-    return Answer(values=observed(node), route=(node.name,))
+    return Answer(values=await observed(node, wanted_by(step)), route=(node.name,))
 
 
-def observed(node: MeshNode) -> dict[str, object]:
-    """Returns what a node tells of itself.
+def wanted_by(step: ObserveStep | MeasureStep) -> frozenset[str]:
+    """Returns the fields that a step names in `expect` and `save`."""
+    saved = (path.root for path in (step.save or {}).values())
+    return frozenset({*(step.expect or {}), *saved})
 
-    Raises `InvalidInput` for a node that tells nothing: only reference collectors in the
-    harness's own process do.
+
+async def observed(node: MeshNode, wanted: frozenset[str]) -> dict[str, object]:
+    """Returns what a node tells of itself; its metrics, where they are wanted.
+
+    Raises `InvalidInput` for counters of a node that tells none: only reference collectors in
+    the harness's own process do.
     """
+    values: dict[str, object] = {"node": node.name, "logs": node.logs().splitlines()}
+    if node.calls is not None:
+        values["calls"] = [dict(call) for call in node.calls]
+    if "metrics" in wanted:
+        values["metrics"] = await metrics_of(node)
     collector = node.collector
     if collector is None:
-        raise InvalidInput(
-            Problem(
-                message=f"node '{node.name}' is not in this process: its counters are out of sight",
-                hint="say `collector: reference` for this node, or expect what can be seen "
-                "from outside",
+        if not wanted or not wanted <= _OUTSIDE:
+            raise InvalidInput(
+                Problem(
+                    message=f"node '{node.name}' is not in this process: its counters are out of "
+                    "sight",
+                    hint="say `collector: reference` for this node, or expect what can be seen "
+                    "from outside",
+                )
             )
-        )
+        return values
     statistics = collector.statistics()
     return {
-        "node": node.name,
+        **values,
         "rpcs": {path.removeprefix("/"): count for path, count in statistics.rpcs.items()},
         "loopback_calls": statistics.loopback_calls,
         "executions": dict(statistics.executions),
@@ -48,8 +67,6 @@ def observed(node: MeshNode) -> dict[str, object]:
             }
             for each in collector.connections()
         ],
-        "logs": node.logs().splitlines(),
-        **({} if node.calls is None else {"calls": [dict(call) for call in node.calls]}),
     }
 
 

@@ -80,7 +80,7 @@ def test_bytes_may_be_appended_to_a_request(run_all: Run, alone: Write) -> None:
 
 def test_what_is_appended_to_a_request_is_bytes(run_all: Run, alone: Write) -> None:
     ran = run_all(alone("- {call: conformance.Port/Unary, append: text}\n"))
-    assert ran.failure().message.startswith("what is appended to a request is bytes")
+    assert ran.failure.message.startswith("what is appended to a request is bytes")
 
 
 def test_a_call_carries_metadata_and_its_deadline(run_all: Run, alone: Write) -> None:

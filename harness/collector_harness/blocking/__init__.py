@@ -7,5 +7,6 @@ nothing here decides anything.
 from collector_harness.blocking.mesh import BlockingMesh
 from collector_harness.blocking.node import BlockingNode
 from collector_harness.blocking.registry import BlockingRegistry
+from collector_harness.blocking.service import BlockingService
 
-__all__ = ["BlockingMesh", "BlockingNode", "BlockingRegistry"]
+__all__ = ["BlockingMesh", "BlockingNode", "BlockingRegistry", "BlockingService"]

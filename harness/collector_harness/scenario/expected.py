@@ -47,6 +47,10 @@ class Expected:
             here = (*place, key)
             if key in ("all", "any"):
                 self.check_fields(mapping(value), here, action)
+                if "reached" in mapping(value):
+                    told = "parallel calls reach their nodes together"
+                    hint = "ask whom a call reached in a step of its own"
+                    self._found.add((*here, "reached"), told, hint, key=True)
             elif key == "counts":
                 for field, counts in mapping(value).items():
                     self.check_field(field, (*here, field), fields)

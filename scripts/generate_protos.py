@@ -11,6 +11,9 @@ serves, keeps the true name.
 What an author's generator makes of the same sources is kept too, untouched, for
 the tests that load it beside ours.
 
+What the reference collector serves beside the contract is in ``protos/administration``, and is
+generated in the same way, with a descriptor set of its own; authors get nothing of it.
+
 Every other folder of ``protos`` is a sample system's. Its code goes into the package of
 that system, ``scenarios/<name>/<name>_system/wire``, under the true package.
 
@@ -33,7 +36,13 @@ SYSTEMS = ROOT / "scenarios"
 AUTHORED = ROOT / "tests" / "contract" / "authored" / "collector"
 TRUE_PACKAGE = "collector"
 OUR_PACKAGE = "collector_reference.wire"
-DESCRIPTOR_SET = "collector.binpb"
+ADMINISTRATION = "administration"
+OURS = (TRUE_PACKAGE, ADMINISTRATION)
+"""The packages whose code goes into our own: the contract, and what is no part of it."""
+SERVICES = {
+    TRUE_PACKAGE: ("CollectiveDispatcher", "CollectorRegistry"),
+    ADMINISTRATION: ("CollectorAdmin",),
+}
 HAND_WRITTEN = {"__init__.py"}
 
 
@@ -81,8 +90,9 @@ def generate(scratch: Path) -> dict[Path, bytes]:
     """Returns what the generated files are to hold, made below the empty folder `scratch`."""
     names = sorted(path.name for path in (SOURCES / TRUE_PACKAGE).glob("*.proto"))
     ours = {
-        WIRE / name: restore_service_names(content)
-        for name, content in generate_ours(names, scratch / "ours").items()
+        WIRE / name: restore_service_names(content, package)
+        for package in OURS
+        for name, content in generate_ours(package, scratch / "ours" / package).items()
     }
     theirs = {
         AUTHORED / name: content
@@ -99,7 +109,7 @@ def generate(scratch: Path) -> dict[Path, bytes]:
 def systems() -> list[str]:
     """Returns the names of the sample systems that have protos."""
     return sorted(
-        path.name for path in SOURCES.iterdir() if path.is_dir() and path.name != TRUE_PACKAGE
+        path.name for path in SOURCES.iterdir() if path.is_dir() and path.name not in OURS
     )
 
 
@@ -132,17 +142,18 @@ def generate_system(system: str, scratch: Path) -> dict[str, bytes]:
     return generated_files(out, sources)
 
 
-def generate_ours(names: list[str], scratch: Path) -> dict[str, bytes]:
-    """Returns the code under the package of our own, and the descriptor set, by file name."""
+def generate_ours(package: str, scratch: Path) -> dict[str, bytes]:
+    """Returns the code of a package under the package of our own, and the descriptor set, by file
+    name.
+    """
+    names = sorted(path.name for path in (SOURCES / package).glob("*.proto"))
     folder = OUR_PACKAGE.replace(".", "/")
     renamed = scratch / "renamed"
     (renamed / folder).mkdir(parents=True)
     for name in names:
-        text = (SOURCES / TRUE_PACKAGE / name).read_text()
-        text = re.sub(
-            rf"^package {TRUE_PACKAGE};", f"package {OUR_PACKAGE};", text, flags=re.MULTILINE
-        )
-        text = text.replace(f'import "{TRUE_PACKAGE}/', f'import "{folder}/')
+        text = (SOURCES / package / name).read_text()
+        text = re.sub(rf"^package {package};", f"package {OUR_PACKAGE};", text, flags=re.MULTILINE)
+        text = text.replace(f'import "{package}/', f'import "{folder}/')
         (renamed / folder / name).write_text(text)
     out = scratch / "out"
     out.mkdir()
@@ -156,11 +167,11 @@ def generate_ours(names: list[str], scratch: Path) -> dict[str, bytes]:
     )
     protoc(
         f"--proto_path={SOURCES}",
-        f"--descriptor_set_out={out / DESCRIPTOR_SET}",
+        f"--descriptor_set_out={out / f'{package}.binpb'}",
         "--include_imports",
-        *(f"{TRUE_PACKAGE}/{name}" for name in names),
+        *(f"{package}/{name}" for name in names),
     )
-    return generated_files(out, SOURCES / TRUE_PACKAGE)
+    return generated_files(out, SOURCES / package)
 
 
 def generate_theirs(names: list[str], scratch: Path) -> dict[str, bytes]:
@@ -192,13 +203,12 @@ def generated_files(out: Path, sources: Path) -> dict[str, bytes]:
     }
 
 
-def restore_service_names(content: bytes) -> bytes:
+def restore_service_names(content: bytes, package: str) -> bytes:
     """Gives the services in generated gRPC code their true names again."""
-    for service in (b"CollectiveDispatcher", b"CollectorRegistry", b"CollectorAdmin"):
-        for prefix in (b"'/", b"'", b'"/', b'"'):
+    for service in SERVICES[package]:
+        for prefix in ("'/", "'", '"/', '"'):
             content = content.replace(
-                prefix + OUR_PACKAGE.encode() + b"." + service,
-                prefix + TRUE_PACKAGE.encode() + b"." + service,
+                f"{prefix}{OUR_PACKAGE}.{service}".encode(), f"{prefix}{package}.{service}".encode()
             )
     return content
 

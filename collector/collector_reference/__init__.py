@@ -45,10 +45,11 @@ from collector_reference.security.values import (
     TokenSettings,
 )
 from collector_reference.server import Collector, Statistics
-from collector_reference.settings import CollectorSettings, ValidatorKind
+from collector_reference.settings import AdminAccess, CollectorSettings, ValidatorKind
 from collector_reference.validation.validators import RegistryValidator
 
 __all__ = [
+    "AdminAccess",
     "AlreadyRegistered",
     "BackendSettings",
     "BackendUnusable",

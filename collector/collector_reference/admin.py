@@ -1,6 +1,6 @@
-"""`collector.CollectorAdmin`: what a collector tells its operators about itself.
+"""`administration.CollectorAdmin`: what a collector tells its operators about itself.
 
-It is on the port only where it is asked for, and it only reads.
+It is on the port only where it is asked for, it only reads, and it is no part of the contract.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class AdminView:
 class AdminService(admin_pb2_grpc.CollectorAdminServicer):
     """Answers operators."""
 
-    def __init__(self, view: AdminView, *, everybody: bool) -> None:
-        """`everybody` is whether the port itself asks who calls; else only callers of this machine
-        are answered.
+    def __init__(self, view: AdminView, *, local: bool) -> None:
+        """`local` is whether only callers of this machine are answered; else a policy has said
+        before who may call.
         """
         self._view = view
-        self._everybody = everybody
+        self._local = local
 
     async def ListConnections(  # noqa: N802 - the RPC's name
         self, _request: ListConnectionsRequest, context: Context
@@ -105,11 +105,10 @@ class AdminService(admin_pb2_grpc.CollectorAdminServicer):
         )
 
     async def _admit(self, context: Context) -> None:
-        if not self._everybody and not is_of_this_machine(context.peer()):
+        if self._local and not is_of_this_machine(context.peer()):
             await context.abort(
                 grpc.StatusCode.PERMISSION_DENIED,
-                "the admin service answers this machine only, where the port asks for neither "
-                "token nor certificate",
+                "the admin service answers callers of this machine only",
             )
 
 

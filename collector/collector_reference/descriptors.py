@@ -36,7 +36,7 @@ __all__ = [
 
 DISPATCHER = "collector.CollectiveDispatcher"
 REGISTRY = "collector.CollectorRegistry"
-ADMIN = "collector.CollectorAdmin"
+ADMIN = "administration.CollectorAdmin"
 HEALTH = "grpc.health.v1.Health"
 REFLECTION = "grpc.reflection.v1.ServerReflection"
 REFLECTION_ALPHA = "grpc.reflection.v1alpha.ServerReflection"
@@ -44,10 +44,10 @@ PORT = "conformance.Port"
 
 
 @functools.cache
-def pool() -> DescriptorPool:
-    """Returns the pool from which reflection answers."""
+def pool(*, admin: bool = False) -> DescriptorPool:
+    """Returns the pool from which reflection answers; with `admin` the admin service is in it."""
     descriptors = DescriptorPool()
-    for file in _files():
+    for file in (*_files(), *(_packaged("administration") if admin else ())):
         descriptors.Add(file)
     return descriptors
 
@@ -56,7 +56,7 @@ def pool() -> DescriptorPool:
 def service_descriptors() -> Mapping[str, ServiceDescriptorProto]:
     """Returns the descriptor of each service by its full name, which it also bears itself."""
     services: dict[str, ServiceDescriptorProto] = {}
-    for file in _files():
+    for file in (*_files(), *_packaged("administration")):
         for service in file.service:
             named = ServiceDescriptorProto()
             named.CopyFrom(service)
@@ -68,8 +68,7 @@ def service_descriptors() -> Mapping[str, ServiceDescriptorProto]:
 @functools.cache
 def _files() -> tuple[FileDescriptorProto, ...]:
     """Returns every file, each after those that it imports."""
-    contract = importlib.resources.files("collector_reference.wire") / "collector.binpb"
-    files = list(FileDescriptorSet.FromString(contract.read_bytes()).file)
+    files = list(_packaged("collector"))
     present = {file.name for file in files}
     for module in (empty_pb2, wrappers_pb2, health_pb2, reflection_pb2):
         file = _file_of(module)
@@ -78,6 +77,11 @@ def _files() -> tuple[FileDescriptorProto, ...]:
     files.append(_reflection_v1(_file_of(reflection_pb2)))
     files.append(_port())
     return tuple(files)
+
+
+def _packaged(name: str) -> tuple[FileDescriptorProto, ...]:
+    packaged = importlib.resources.files("collector_reference.wire") / f"{name}.binpb"
+    return tuple(FileDescriptorSet.FromString(packaged.read_bytes()).file)
 
 
 def _file_of(module: Any) -> FileDescriptorProto:

@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import (  # type: ignore[import-untyped]
     reflection_pb2_grpc,
 )
 
-from collector_reference.descriptors import DISPATCHER, REFLECTION, REGISTRY, pool
+from collector_reference.descriptors import ADMIN, DISPATCHER, REFLECTION, REGISTRY, pool
 
 __all__ = ["Health", "add_reflection"]
 
@@ -53,7 +53,8 @@ class Health:
 
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Puts both versions of reflection on the port (OPS-002)."""
-    servicer = reflection.aio.ReflectionServicer(tuple(services), pool=pool())
+    names = tuple(services)
+    servicer = reflection.aio.ReflectionServicer(names, pool=pool(admin=ADMIN in names))
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
     # The messages of both versions are the same on the wire.
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
-from collector_reference.settings import CollectorSettings
+from collector_reference.settings import AdminAccess, CollectorSettings
 
 if TYPE_CHECKING:
     from collector_reference.admin import AdminView
@@ -67,13 +67,10 @@ def add_admin(
     server: grpc.aio.Server, settings: CollectorSettings, view: Callable[[], AdminView]
 ) -> None:
     """Puts the admin service on a port that is not open yet, where that is asked for."""
-    if not settings.admin:
+    if settings.admin is AdminAccess.OFF:
         return
     from collector_reference.admin import AdminService
     from collector_reference.wire import admin_pb2_grpc
 
-    tls = settings.tls
-    asks = settings.tokens is not None or (tls is not None and tls.client_auth)
-    admin_pb2_grpc.add_CollectorAdminServicer_to_server(
-        AdminService(view(), everybody=asks), server
-    )
+    local = settings.admin is AdminAccess.LOCAL
+    admin_pb2_grpc.add_CollectorAdminServicer_to_server(AdminService(view(), local=local), server)

@@ -27,7 +27,7 @@ from collector_reference.probe import PROBE, Probe
 from collector_reference.registry.service import RegistryService
 from collector_reference.registry.store import RegistryStore, declare_methods, service_record
 from collector_reference.security.values import Exposure
-from collector_reference.settings import CollectorSettings
+from collector_reference.settings import AdminAccess, CollectorSettings
 from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
 from collector_reference.wire.dispatcher_pb2 import ConnectResponse
 
@@ -44,7 +44,7 @@ def own_services(settings: CollectorSettings) -> tuple[str, ...]:
         HEALTH,
         *(() if settings.reflection is Exposure.OFF else _REFLECTIONS),
         *((PORT,) if settings.probe else ()),
-        *((ADMIN,) if settings.admin else ()),
+        *((ADMIN,) if settings.admin is not AdminAccess.OFF else ()),
     )
 
 

@@ -39,7 +39,7 @@ from collector_reference.security.values import (
     security_from,
 )
 
-__all__ = ["CollectorSettings", "ValidatorKind"]
+__all__ = ["AdminAccess", "CollectorSettings", "ValidatorKind"]
 
 
 class ValidatorKind(enum.Enum):
@@ -50,6 +50,17 @@ class ValidatorKind(enum.Enum):
     REGISTER_PROBE = "register-probe"
     """By RegisterService, where ALREADY_EXISTS means valid: for a registry without ValidateMethod.
     It sees services, not methods, and **registers each service that it asks about in vain**."""
+
+
+class AdminAccess(enum.Enum):
+    """Whom the admin service answers."""
+
+    OFF = "off"
+    """Nobody: it is not on the port."""
+    LOCAL = "local"
+    """Whoever is let in and calls from this machine, and may by the policy where there is one."""
+    POLICY = "on"
+    """Whom a rule of the policy lets `administer`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,8 +139,8 @@ class CollectorSettings:
     """Where Prometheus finds its metrics; None for nowhere."""
     tracing: Tracing | None = None
     """Where the spans of calls go; None for nowhere."""
-    admin: bool = False
-    """Whether the admin service is on the port."""
+    admin: AdminAccess = AdminAccess.OFF
+    """Whether the admin service is on the port, and for whom."""
     health_interval: timedelta = timedelta(seconds=10)
     """How often every service on the port is looked at over the loopback; zero for never."""
     backends: tuple[BackendSettings, ...] = ()
@@ -157,6 +168,12 @@ class CollectorSettings:
                 raise SettingsError(name, "a namespace needs a name")
         if self.health is Exposure.OFF:
             raise SettingsError("health", "health is always served: 'open' or 'guarded'")
+        if self.admin is AdminAccess.POLICY and self.policy is None:
+            raise SettingsError(
+                "admin",
+                "the admin service needs a policy (COLLECTOR_POLICY) with a rule that lets "
+                "somebody 'administer'; 'local' opens it to callers of this machine",
+            )
         self._check_numbers()
 
     def _check_numbers(self) -> None:
@@ -189,7 +206,7 @@ class CollectorSettings:
             "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
             **routing_from(environment),
             "backends": backends_from(environment),
-            "admin": _on_or_off(environment, "COLLECTOR_ADMIN", default="off"),
+            "admin": _admin(environment, "COLLECTOR_ADMIN"),
             **observability_from(environment),
             **security_from(environment),
         }
@@ -211,7 +228,7 @@ class CollectorSettings:
         except SettingsError as error:
             variables = {
                 field: name for name, field in (_TEXTS | _LISTS | _TIMES | _COUNTS).items()
-            }
+            } | {"admin": "COLLECTOR_ADMIN"}
             raise SettingsError(
                 variables.get(error.setting, error.setting), error.problem
             ) from error
@@ -292,6 +309,14 @@ def _membership(environment: Mapping[str, str], variable: str) -> EtcdMembership
         return parse_membership(text)
     except ValueError as error:
         raise SettingsError(variable, str(error)) from error
+
+
+def _admin(environment: Mapping[str, str], variable: str) -> AdminAccess:
+    text = environment.get(variable) or AdminAccess.OFF.value
+    try:
+        return AdminAccess(text)
+    except ValueError as error:
+        raise SettingsError(variable, f"'{text}' is none of 'off', 'local' and 'on'") from error
 
 
 def _validator(environment: Mapping[str, str], variable: str) -> ValidatorKind:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from collector_reference import AdminAccess, CollectorSettings, SettingsError
 from collector_reference.admin import is_of_this_machine
+from collector_reference.descriptors import pool
 from collector_reference.wire.admin_pb2 import (
     GetStatisticsRequest,
     ListConnectionsRequest,
@@ -18,7 +20,9 @@ PROBE = "conformance.Probe"
 
 async def test_it_tells_connections_handlers_and_statistics(field):
     east = await field.collector("east", namespaces=("users", "orders"), probe=("users",))
-    west = await field.collector("west", namespaces=("users",), probe=("users",), admin=True)
+    west = await field.collector(
+        "west", namespaces=("users",), probe=("users",), admin=AdminAccess.LOCAL
+    )
     await west.connect_to(east.address)
     caller = field.caller(west.address)
     await caller.dispatch("users", PROBE, "WhoAmI")
@@ -36,7 +40,7 @@ async def test_it_tells_connections_handlers_and_statistics(field):
     assert statistics.executions == {f"users/{PROBE}/WhoAmI": 1}
     assert statistics.loopback_calls == 1
     assert statistics.rpcs["/collector.CollectiveDispatcher/Dispatch"] == 1
-    found = await caller.validate("system", "collector.CollectorAdmin", "ListHandlers")
+    found = await caller.validate("system", "administration.CollectorAdmin", "ListHandlers")
     assert found.is_valid
 
 
@@ -64,3 +68,19 @@ async def test_it_is_not_there_unless_asked_for(field):
 )
 def test_callers_of_this_machine_are_known_by_their_address(peer, own):
     assert is_of_this_machine(peer) is own
+
+
+def test_without_a_policy_it_is_not_opened_to_whoever_is_let_in():
+    with pytest.raises(SettingsError, match=r"COLLECTOR_ADMIN.*needs a policy"):
+        CollectorSettings.from_environment({"COLLECTOR_ADMIN": "on"})
+    with pytest.raises(SettingsError, match="'everybody' is none of"):
+        CollectorSettings.from_environment({"COLLECTOR_ADMIN": "everybody"})
+    local = CollectorSettings.from_environment({"COLLECTOR_ADMIN": "local"})
+    assert local.admin is AdminAccess.LOCAL
+
+
+def test_its_descriptors_are_known_only_where_it_is_on():
+    name = "administration.CollectorAdmin"
+    assert pool(admin=True).FindServiceByName(name).full_name == name
+    with pytest.raises(KeyError):
+        pool().FindServiceByName(name)

@@ -101,7 +101,7 @@ async def test_an_unknown_symbol_is_told(field):
 
 def test_service_descriptors_bear_their_full_names():
     assert {name: descriptor.name for name, descriptor in service_descriptors().items()} == {
-        name: name for name in [*SERVICES, "collector.CollectorAdmin", "conformance.Port"]
+        name: name for name in [*SERVICES, "administration.CollectorAdmin", "conformance.Port"]
     }
     assert pool().FindServiceByName("collector.CollectorRegistry") is not None
 

@@ -9,7 +9,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from collector_reference import Collector, CollectorSettings
+from collector_reference import AdminAccess, Collector, CollectorSettings
 from collector_reference.loopback_health import LoopbackHealth
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -64,7 +64,7 @@ async def test_a_service_that_cannot_be_called_is_not_serving_until_it_can_be(
 
 
 async def test_looks_find_every_service_and_are_not_counted(field):
-    collector = await field.collector("west", probe=("users",), admin=True)
+    collector = await field.collector("west", probe=("users",), admin=AdminAccess.LOCAL)
     looks = collector._wiring.looks()
     assert isinstance(looks, LoopbackHealth)
     before = collector.statistics()

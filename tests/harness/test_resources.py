@@ -13,7 +13,6 @@ from collector_harness.errors import EnvironmentLacks, InvalidInput
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = [
-    "collector/admin.proto",
     "collector/common.proto",
     "collector/dispatcher.proto",
     "collector/registry.proto",

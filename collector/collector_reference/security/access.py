@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from collector_reference.behaviours import Context, RpcHandler, around
-from collector_reference.descriptors import DISPATCHER, REGISTRY
+from collector_reference.descriptors import ADMIN, DISPATCHER, REGISTRY
 from collector_reference.security.authorization import Access, Policy, allows
 from collector_reference.security.identity import ANONYMOUS, Caller, of_certificate
 from collector_reference.security.reloading import Reloaded
@@ -107,6 +107,7 @@ class AccessGuard(grpc.aio.ServerInterceptor):
         """Returns the handler with the checks before it."""
         wanted = _WANTED.get((service, method))
         is_connect = (service, method) == (DISPATCHER, "Connect")
+        otherwise = "administer" if service == ADMIN else "call"
 
         async def admit(request: Any, context: Context) -> None:
             try:
@@ -114,7 +115,7 @@ class AccessGuard(grpc.aio.ServerInterceptor):
                 if is_connect:
                     self._check_id(request.collector_id, caller)
                 accesses = (
-                    (Access(action="call", service=service, method=method),)
+                    (Access(action=otherwise, service=service, method=method),)
                     if wanted is None
                     else wanted(request)
                 )

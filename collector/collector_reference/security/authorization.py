@@ -17,10 +17,10 @@ from collector_reference.security.identity import Caller
 
 __all__ = ["Access", "Policy", "Rule", "allows", "parse_policy", "read_policy"]
 
-ACTIONS = ("dispatch", "serve", "read", "register", "connect", "call")
+ACTIONS = ("dispatch", "serve", "read", "register", "connect", "call", "administer")
 """dispatch, serve: the RPCs of these names. read: LookupService, ValidateMethod, ListServices.
-register: RegisterService, RegisterProto. connect: to join as a peer. call: anything else on the
-port, by its gRPC service and method."""
+register: RegisterService, RegisterProto. connect: to join as a peer. administer: the admin service.
+call: anything else on the port, by its gRPC service and method."""
 
 _VARIABLE = "COLLECTOR_POLICY"
 _LARGEST_FILE = 1024 * 1024

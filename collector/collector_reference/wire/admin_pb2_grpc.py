@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CollectorAdminStub(object):
-    """Off unless it is switched on. Every RPC only reads.
+    """Off unless it is switched on, and then for those who may. Every RPC only reads.
     """
 
     def __init__(self, channel):
@@ -36,24 +36,24 @@ class CollectorAdminStub(object):
             channel: A grpc.Channel.
         """
         self.ListConnections = channel.unary_unary(
-                '/collector.CollectorAdmin/ListConnections',
+                '/administration.CollectorAdmin/ListConnections',
                 request_serializer=collector__reference_dot_wire_dot_admin__pb2.ListConnectionsRequest.SerializeToString,
                 response_deserializer=collector__reference_dot_wire_dot_admin__pb2.ListConnectionsResponse.FromString,
                 _registered_method=True)
         self.ListHandlers = channel.unary_unary(
-                '/collector.CollectorAdmin/ListHandlers',
+                '/administration.CollectorAdmin/ListHandlers',
                 request_serializer=collector__reference_dot_wire_dot_admin__pb2.ListHandlersRequest.SerializeToString,
                 response_deserializer=collector__reference_dot_wire_dot_admin__pb2.ListHandlersResponse.FromString,
                 _registered_method=True)
         self.GetStatistics = channel.unary_unary(
-                '/collector.CollectorAdmin/GetStatistics',
+                '/administration.CollectorAdmin/GetStatistics',
                 request_serializer=collector__reference_dot_wire_dot_admin__pb2.GetStatisticsRequest.SerializeToString,
                 response_deserializer=collector__reference_dot_wire_dot_admin__pb2.GetStatisticsResponse.FromString,
                 _registered_method=True)
 
 
 class CollectorAdminServicer(object):
-    """Off unless it is switched on. Every RPC only reads.
+    """Off unless it is switched on, and then for those who may. Every RPC only reads.
     """
 
     def ListConnections(self, request, context):
@@ -97,14 +97,14 @@ def add_CollectorAdminServicer_to_server(servicer, server):
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'collector.CollectorAdmin', rpc_method_handlers)
+            'administration.CollectorAdmin', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('collector.CollectorAdmin', rpc_method_handlers)
+    server.add_registered_method_handlers('administration.CollectorAdmin', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
 class CollectorAdmin(object):
-    """Off unless it is switched on. Every RPC only reads.
+    """Off unless it is switched on, and then for those who may. Every RPC only reads.
     """
 
     @staticmethod
@@ -121,7 +121,7 @@ class CollectorAdmin(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/collector.CollectorAdmin/ListConnections',
+            '/administration.CollectorAdmin/ListConnections',
             collector__reference_dot_wire_dot_admin__pb2.ListConnectionsRequest.SerializeToString,
             collector__reference_dot_wire_dot_admin__pb2.ListConnectionsResponse.FromString,
             options,
@@ -148,7 +148,7 @@ class CollectorAdmin(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/collector.CollectorAdmin/ListHandlers',
+            '/administration.CollectorAdmin/ListHandlers',
             collector__reference_dot_wire_dot_admin__pb2.ListHandlersRequest.SerializeToString,
             collector__reference_dot_wire_dot_admin__pb2.ListHandlersResponse.FromString,
             options,
@@ -175,7 +175,7 @@ class CollectorAdmin(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/collector.CollectorAdmin/GetStatistics',
+            '/administration.CollectorAdmin/GetStatistics',
             collector__reference_dot_wire_dot_admin__pb2.GetStatisticsRequest.SerializeToString,
             collector__reference_dot_wire_dot_admin__pb2.GetStatisticsResponse.FromString,
             options,

@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CollectorAdminStub:
-    """Off unless it is switched on. Every RPC only reads."""
+    """Off unless it is switched on, and then for those who may. Every RPC only reads."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -44,7 +44,7 @@ class CollectorAdminStub:
 
 @_typing.type_check_only
 class CollectorAdminAsyncStub(CollectorAdminStub):
-    """Off unless it is switched on. Every RPC only reads."""
+    """Off unless it is switched on, and then for those who may. Every RPC only reads."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListConnections: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListConnectionsRequest, _admin_pb2.ListConnectionsResponse]  # type: ignore[assignment]
@@ -55,7 +55,7 @@ class CollectorAdminAsyncStub(CollectorAdminStub):
     """Tells what was counted since the collector became ready."""
 
 class CollectorAdminServicer(metaclass=_abc_1.ABCMeta):
-    """Off unless it is switched on. Every RPC only reads."""
+    """Off unless it is switched on, and then for those who may. Every RPC only reads."""
 
     @_abc_1.abstractmethod
     def ListConnections(

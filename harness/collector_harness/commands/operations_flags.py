@@ -25,7 +25,11 @@ OPERATIONS_FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "off|otlp|console",
         "Where the spans of calls go. Default: off.",
     ),
-    "COLLECTOR_ADMIN": ("--admin", "on|off", "Serve collector.CollectorAdmin. Default: off."),
+    "COLLECTOR_ADMIN": (
+        "--admin",
+        "off|local|on",
+        "The admin service: for this machine, or for whom the policy says. Default: off.",
+    ),
     "COLLECTOR_HEALTH_INTERVAL": (
         "--health-interval",
         "SECONDS",

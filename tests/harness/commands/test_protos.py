@@ -13,7 +13,6 @@ def test_the_contract_is_written_once_and_then_left_alone(run: Run, tmp_path: Pa
     ended = run("protos", "out")
     assert ended.returncode == 0
     assert sorted(path.name for path in (tmp_path / "out" / "collector").iterdir()) == [
-        "admin.proto",
         "common.proto",
         "dispatcher.proto",
         "registry.proto",

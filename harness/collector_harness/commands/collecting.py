@@ -11,6 +11,7 @@ from collector_harness.commands.ending import NothingToRun
 from collector_harness.commands.selection import parse_selection
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.scenario.loading import load_scenario
+from collector_harness.scenario.ordering import Shard, sharded
 
 if TYPE_CHECKING:
     from collector_harness.scenario.loading import Case, Scenario
@@ -32,8 +33,11 @@ def load_all(found: Sequence[Found]) -> tuple[Scenario, ...]:
     return tuple(scenarios)
 
 
-def collect(paths: Sequence[str], keywords: str | None) -> tuple[Case, ...]:
-    """Returns the cases that are selected, in the order of the paths and of their files.
+def collect(
+    paths: Sequence[str], keywords: str | None, shard: Shard | None = None
+) -> tuple[Case, ...]:
+    """Returns the cases that are selected, in the order of the paths and of their files; of them,
+    those of a shard.
 
     Raises `InvalidInput` for paths, files and expressions that cannot be used, and
     `NothingToRun` where no case is selected.
@@ -56,7 +60,12 @@ def collect(paths: Sequence[str], keywords: str | None) -> tuple[Case, ...]:
             if cases
             else "the scenario files hold no cases"
         )
-    return tuple(chosen)
+    if shard is None:
+        return tuple(chosen)
+    part = sharded(chosen, shard, key=lambda case: case.id)
+    if not part:
+        raise NothingToRun(f"none of {len(chosen)} cases belongs to shard {shard}")
+    return part
 
 
 def names_of(case: Case) -> tuple[str, ...]:

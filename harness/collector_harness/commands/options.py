@@ -19,6 +19,7 @@ __all__ = [
     "jsonl_option",
     "keyword_option",
     "seed_option",
+    "shard_option",
     "verbose_option",
 ]
 
@@ -77,6 +78,16 @@ def seed_option(function: F) -> F:
         type=click.IntRange(min=0),
         metavar="S",
         help="The seed of every random choice; a fresh one is chosen and shown otherwise.",
+    )(function)
+
+
+def shard_option(function: F) -> F:
+    """`--shard i/n`."""
+    return click.option(
+        "--shard",
+        metavar="I/N",
+        help="Only the I-th part of N that the cases are divided into: each case belongs to one "
+        "part, which its id alone decides.",
     )(function)
 
 

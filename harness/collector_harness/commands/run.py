@@ -6,6 +6,7 @@ The options become values here; running is the engine's business and showing the
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,12 @@ from collector_harness.commands.options import (
     jsonl_option,
     keyword_option,
     seed_option,
+    shard_option,
     verbose_option,
 )
+
+if TYPE_CHECKING:
+    from collector_harness.scenario.loading import Case
 
 __all__ = ["command"]
 
@@ -29,6 +34,8 @@ Examples:
   collector-harness run scenarios/
   collector-harness run orders.scenario.yaml "users.scenario.yaml::users are found[known]"
   collector-harness run scenarios/ -k "routing and not slow" -j 4 --json totals.json
+  collector-harness run scenarios/ --repeat 10 --shuffle --seed 4711
+  collector-harness run scenarios/ --shard 2/5
   collector-harness run scenarios/ --target exec:"python my_collector.py" """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
@@ -43,6 +50,19 @@ Examples:
     help="How many cases may run at a time.",
 )
 @seed_option
+@click.option(
+    "--repeat",
+    "rounds",
+    type=click.IntRange(min=1, max=10_000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Run all cases N times, one round after the other.",
+)
+@click.option(
+    "--shuffle", is_flag=True, help="Run the cases of each round in an order made of the seed."
+)
+@shard_option
 @click.option(
     "--target",
     default="reference",
@@ -62,6 +82,9 @@ def command(
     keywords: str | None,
     jobs: int,
     seed: int | None,
+    rounds: int,
+    shuffle: bool,
+    shard: str | None,
     target: str,
     totals: Path | None,
     stream: Path | None,
@@ -77,23 +100,31 @@ def command(
     from collector_harness.commands.collecting import collect
     from collector_harness.commands.reporting import open_reports
     from collector_harness.commands.signals import run_until_signalled
-    from collector_harness.scenario.engine import run_cases
+    from collector_harness.scenario.engine import new_seed, run_cases
+    from collector_harness.scenario.ordering import parse_shard, rounds_of
     from collector_harness.targets import parse_target
 
     under_test = parse_target(target)
+    part = None if shard is None else parse_shard(shard)
+    chosen_seed = new_seed() if seed is None else seed
+
+    def chosen() -> tuple[Case, ...]:
+        cases = collect(paths, keywords, part)
+        return rounds_of(cases, count=rounds, shuffle=shuffle, seed=chosen_seed)
+
     if list_only:
-        for case in collect(paths, keywords):
+        for case in chosen():
             click.echo(case.id)
         return 0
     with open_reports(verbose=verbose, totals=totals, stream=stream) as reports:
-        cases = collect(paths, keywords)
+        cases = chosen()
         return run_until_signalled(
             lambda: run_cases(
                 cases,
                 target=under_test,
                 emit=reports,
                 jobs=jobs,
-                seed=seed,
+                seed=chosen_seed,
                 fail_fast=fail_fast,
             ),
             give_back=reports.close,

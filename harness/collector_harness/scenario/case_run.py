@@ -201,7 +201,7 @@ class _CaseRun:
 
     def _start(self, mesh: Mesh) -> Place:
         scope = Scope(
-            fakes=Fakes(seed=self.seed, key=self.case.id),
+            fakes=Fakes(seed=self.seed, key=self.case.address),
             seed=self.seed,
             case=self.case.values,
             nodes={part.name: part.values() for part in mesh.parts},
@@ -342,7 +342,7 @@ class _CaseRun:
         return {name: tail for name, tail in tails.items() if tail}
 
     def _reproduce(self) -> str:
-        words = ["collector-harness", "run", self.case.id, "--seed", str(self.seed)]
+        words = ["collector-harness", "run", self.case.address, "--seed", str(self.seed)]
         if not isinstance(self.target, Reference):
             words += ["--target", str(self.target)]
         return shlex.join(words)

@@ -145,11 +145,15 @@ class Case:
     """Which of several times that it is run in one run, from 1."""
 
     @cached_property
-    def id(self) -> str:
-        """`file::title`, or `file::title[name]`, with ` #2` for a second round; unique in a run."""
+    def address(self) -> str:
+        """`file::title`, or `file::title[name]`: what names it on the command line."""
         base = f"{self.scenario.source}::{self.scenario.title}"
-        named = base if self.name is None else f"{base}[{self.name}]"
-        return named if self.round == 1 else f"{named} #{self.round}"
+        return base if self.name is None else f"{base}[{self.name}]"
+
+    @cached_property
+    def id(self) -> str:
+        """Its address, with ` #2` for a second round; unique in a run."""
+        return self.address if self.round == 1 else f"{self.address} #{self.round}"
 
 
 def load_scenario(path: Path, source: str | None = None) -> Scenario:

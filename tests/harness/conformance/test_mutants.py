@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -57,7 +58,7 @@ def test_a_mutant_breaks_its_requirement_and_nothing_that_it_builds_on(
     assert failures
     for failure in failures:
         assert failure.position is not None
-        assert failure.position.source.endswith(f"{breaks}.scenario.yaml")
+        assert re.search(rf"/{breaks}(-\w+)?\.scenario\.yaml$", failure.position.source)
         assert failure.mismatches or mutant in CRASHES
         assert failure.logs["hub"]
         assert failure.reproduce.endswith(f" -k {breaks} --seed {verdicts.seed}")

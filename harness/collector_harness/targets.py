@@ -11,21 +11,25 @@ import re
 import shlex
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
 
 from collector_harness.declared import CAPABILITIES, NOTHING_DECLARED, Declaration, Limits
 from collector_harness.errors import InvalidInput, Problem
 
 __all__ = [
+    "FLAGS",
     "AttachTarget",
     "ExecTarget",
     "PythonTarget",
+    "Ready",
     "Reference",
     "Target",
     "parse_target",
     "split_address",
 ]
 
-_FORMS = "reference, exec:COMMAND, attach:HOST:PORT, python:MODULE:FACTORY"
+_FORMS = "reference, exec:COMMAND, attach:HOST:PORT, python:MODULE:FACTORY, a file target.yaml"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -50,6 +54,47 @@ class Reference:
         return "reference"
 
 
+FLAGS: Final = {
+    name: f"COLLECTOR_{name.replace('-', '_').upper()}"
+    for name in (
+        "id",
+        "listen",
+        "advertise",
+        "namespaces",
+        "connect",
+        "system-namespace",
+        "registry-address",
+        "probe",
+        "dialect",
+        "validation",
+        "registry",
+        "tls-cert",
+        "tls-key",
+        "tls-ca",
+        "tls-client-auth",
+        "token-keys",
+        "token-audience",
+        "token-issuer",
+        "token-file",
+    )
+}
+"""The settings of the launch contract by name, each with its environment variable."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """How a process shows that it is ready, where not by the contract's line."""
+
+    line: str | None = None
+    """A pattern of a line of its output, with a group `address` or `port`."""
+    port: int | Literal["{port}"] | None = None
+    """The port that it listens on; `{port}` for the one that it is given."""
+    health: bool = False
+    """Whether its health must be SERVING too."""
+    within: timedelta | None = None
+    """How long to wait; None for the launcher's own limit."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExecTarget:
     """A program that is started by the launch contract (PROTOCOL.md section 4)."""
@@ -57,9 +102,19 @@ class ExecTarget:
     command: tuple[str, ...]
     """Program and arguments; `{executable}` stands for the Python interpreter that runs the
     harness."""
+    flags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Words by settings (`FLAGS`), in place of their variables, where these have a value."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Further environment variables."""
+    ready: Ready | None = None
+    """How it shows that it is ready; None for the contract's line."""
+    file: str | None = None
+    """The target file that says all this, as the user named it."""
     declares: Declaration = NOTHING_DECLARED
 
     def __str__(self) -> str:
+        if self.file is not None:
+            return self.file
         return f"exec:{shlex.join(self.command)}"
 
 
@@ -102,6 +157,11 @@ Target = Reference | ExecTarget | AttachTarget | PythonTarget
 
 def parse_target(text: str) -> Target:
     """Returns the target that a text names; raises `InvalidInput` saying what it should be."""
+    if text.strip().endswith((".yaml", ".yml")) and ":" not in text.strip()[2:]:
+        # Reading files takes pydantic, which most runs of pytest do without.
+        from collector_harness.target_file import load_target
+
+        return load_target(Path(text.strip()))
     kind, _, rest = text.strip().partition(":")
     match kind:
         case "reference" if not rest:

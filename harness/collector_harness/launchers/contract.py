@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Mapping
 
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.launchers.base import Launch, NodeSecurity
+from collector_harness.targets import FLAGS, ExecTarget
 
-__all__ = ["RUN_MARKER", "environment_for", "ready_address"]
+__all__ = ["RUN_MARKER", "as_flags", "environment_for", "ready_address", "usable_address"]
 
 RUN_MARKER = "COLLECTOR_HARNESS_RUN"
 """The variable that marks every process of a run, so that none can be left behind."""
 
+_PLACE = re.compile(r"\{([a-z-]+)\}")
 _READY = re.compile(rb"collector listening on (\S{1,300})\s*")
 
 
@@ -43,6 +46,8 @@ def environment_for(
         environment["COLLECTOR_CONNECT"] = ",".join(launch.connect)
     if launch.registry_address is not None:
         environment["COLLECTOR_REGISTRY_ADDRESS"] = launch.registry_address
+    if node.store is not None:
+        environment["COLLECTOR_REGISTRY"] = node.store
     environment |= _security(launch.security)
     environment |= dict(node.environment)
     environment[RUN_MARKER] = marker
@@ -66,7 +71,11 @@ def ready_address(line: bytes) -> tuple[str, int] | None:
     found = _READY.fullmatch(line)
     if found is None:
         return None
-    text = found.group(1).decode("utf-8", "backslashreplace")
+    return usable_address(found.group(1).decode("utf-8", "backslashreplace"))
+
+
+def usable_address(text: str) -> tuple[str, int]:
+    """Returns host and port of `HOST:PORT`; raises as `ready_address` does."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
@@ -78,6 +87,37 @@ def ready_address(line: bytes) -> tuple[str, int] | None:
     if not local:
         raise ValueError(f"'{text}' is not an address of this machine's loopback")
     return host, int(port)
+
+
+def as_flags(
+    target: ExecTarget, environment: Mapping[str, str], *, port: int | None
+) -> tuple[list[str], dict[str, str]]:
+    """Returns the command and the environment of a target that takes settings by flags.
+
+    A setting that has a flag is no variable any more. `{value}` is the setting, a flag with
+    `{each}` is there once for each of its parts, and in the command `{id}` and the like stand for
+    settings, empty where they have no value.
+    """
+    left = {**environment, **dict(target.environment)}
+    if port is not None:
+        left["COLLECTOR_LISTEN"] = f"127.0.0.1:{port}"
+    values = {name: left.get(variable, "") for name, variable in FLAGS.items()}
+    places = {**values, "executable": sys.executable, "port": "" if port is None else str(port)}
+    command = [_filled(word, places) for word in target.command]
+    for name, words in target.flags:
+        value = left.pop(FLAGS[name], None)
+        if not value:
+            continue
+        if any("{each}" in word for word in words):
+            for part in value.split(","):
+                command += [_filled(word, {**places, "each": part}) for word in words]
+        else:
+            command += [_filled(word, {**places, "value": value}) for word in words]
+    return command, {name: _filled(value, {"port": places["port"]}) for name, value in left.items()}
+
+
+def _filled(word: str, places: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda found: places.get(found[1], found[0]), word)
 
 
 def _security(security: NodeSecurity) -> dict[str, str]:

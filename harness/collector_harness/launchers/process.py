@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
-import sys
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch
 from collector_harness.launchers.child import Child
-from collector_harness.launchers.contract import environment_for, ready_address
+from collector_harness.launchers.contract import (
+    as_flags,
+    environment_for,
+    ready_address,
+    usable_address,
+)
+from collector_harness.launchers.pausing import pauses
+from collector_harness.launchers.probing import Probe
 from collector_harness.launchers.reaper import Reaper
 from collector_harness.launchers.supervised import Supervised, ending
-from collector_harness.targets import ExecTarget
+from collector_harness.targets import ExecTarget, Ready
+from collector_harness.topology import services as external
 
 if TYPE_CHECKING:
     from collector_reference import Collector
@@ -43,8 +53,10 @@ class ProcessNode(Supervised):
         front: Front | None = None,
     ) -> None:
         super().__init__(name, reaper=reaper, front=front)
-        self._command = [word.replace("{executable}", sys.executable) for word in target.command]
-        self._ready_limit = ready_limit
+        self._target = target
+        self._ready = target.ready or Ready()
+        self._ready_limit = self._ready.within or ready_limit
+        self._port: int | None = None
 
     @property
     def collector(self) -> Collector | None:
@@ -68,7 +80,7 @@ class ProcessNode(Supervised):
             if ready.done():
                 return
             try:
-                place = ready_address(line)
+                place = self._place_in(line)
             except ValueError as error:
                 ready.set_exception(
                     self._failed(f"printed a ready line that cannot be used: {error}")
@@ -77,8 +89,14 @@ class ProcessNode(Supervised):
                 if place is not None:
                     ready.set_result(place)
 
+        self._port = _free_port() if _wants_port(self._target) else None
         child = await self._spawn(launch, hear)
         self._watch(child)
+        asking: asyncio.Task[None] | None = None
+        if self._ready.port is not None:
+            port = self._port if self._ready.port == "{port}" else self._ready.port
+            assert port is not None
+            asking = asyncio.create_task(self._ask(port, ready))
         try:
             first: set[asyncio.Future[Any]] = {ready, child.exited}
             await asyncio.wait(
@@ -98,14 +116,40 @@ class ProcessNode(Supervised):
             raise
         finally:
             ready.cancel()
+            if asking is not None:
+                asking.cancel()
+
+    def _place_in(self, line: bytes) -> tuple[str, int] | None:
+        if self._ready.port is not None:
+            return None
+        if self._ready.line is None:
+            return ready_address(line)
+        found = re.search(self._ready.line, line[:4096].decode("utf-8", "backslashreplace"))
+        if found is None:
+            return None
+        named = found.groupdict()
+        return usable_address(named.get("address") or f"127.0.0.1:{named['port']}")
+
+    async def _ask(self, port: int, ready: asyncio.Future[tuple[str, int]]) -> None:
+        """Tells `ready` once something listens on the port, and is healthy where that is asked."""
+        rule = external.Ready(by="health" if self._ready.health else "port")
+        probe = Probe(rule, "127.0.0.1", port, credentials=ClientCredentials(), name=self._name)
+        try:
+            async for _ in pauses(self._ready_limit):
+                if await probe.is_ready() and not ready.done():
+                    ready.set_result(("127.0.0.1", port))
+                    return
+        finally:
+            await probe.close()
 
     async def _spawn(self, launch: Launch, hear: Callable[[bytes], None]) -> Child:
         environment = environment_for(
             launch, advertise=self.address, base=os.environ, marker=self._reaper.marker
         )
+        command, environment = as_flags(self._target, environment, port=self._port)
         try:
             return await Child.start(
-                self._command,
+                command,
                 environment=environment,
                 log=self._log,
                 on_line=hear,
@@ -113,8 +157,7 @@ class ProcessNode(Supervised):
             )
         except OSError as error:
             raise self._failed(
-                f"could not be started: {error.strerror or error} "
-                f"(command: {shlex.join(self._command)})"
+                f"could not be started: {error.strerror or error} (command: {shlex.join(command)})"
             ) from error
 
     async def _not_ready(self, child: Child) -> TargetFailed:
@@ -123,8 +166,25 @@ class ProcessNode(Supervised):
                 await asyncio.wait_for(child.drained.wait(), timeout=0.5)
             return self._failed(f"{ending(child.exited.result())} before it was ready")
         limit = self._ready_limit.total_seconds()
+        if self._ready.port is not None:
+            return self._failed(f"does not answer on its port after {limit:g} s")
+        if self._ready.line is not None:
+            return self._failed(f"printed no line like '{self._ready.line}' within {limit:g} s")
         return self._failed(
             f"did not print its ready line within {limit:g} s; a collector prints "
             "'collector listening on HOST:PORT' on standard output once it is ready, "
             "and flushes it"
         )
+
+
+def _wants_port(target: ExecTarget) -> bool:
+    words = [*target.command, *(word for _, flag in target.flags for word in flag)]
+    ready = target.ready is not None and target.ready.port == "{port}"
+    return ready or any("{port}" in text for text in (*words, *dict(target.environment).values()))
+
+
+def _free_port() -> int:
+    """Returns a port that nobody uses now, for a program that must be told one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

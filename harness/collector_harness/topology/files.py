@@ -68,6 +68,10 @@ class _Taking:
                 )
                 for namespace, implementations in node.serves.items()
             }
+        if node.collector is not None and node.collector.endswith((".yaml", ".yml")):
+            changed["collector"] = self._file(
+                node.collector, (*place, "collector"), "that describes a target"
+            )
         if node.tls is not None:
             changed["tls"] = self._tls(node.tls, (*place, "tls"))
         if node.protos is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from collector_harness.conformance.lib.checks import library_cases
 from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.suite import load_suite
 from collector_harness.errors import InternalFault, InvalidInput
@@ -15,16 +16,14 @@ from collector_harness.topology.values import REFERENCE
 
 SUITE = Path(__file__).parents[3] / "scenarios" / "conformance"
 FILES = sorted(SUITE.rglob("*.scenario.yaml"))
-STEPS = {"call", "check", "connect", "dispatch", "list", "lookup", "register", "serve"} | {
-    "steps",
-    "together",
-    "validate",
-}
-"""Steps that need nothing of a collector but its port; `observe` looks into a process."""
-
-FAMILIES = {"wir", "reg", "val", "loop", "con", "srv", "dsp", "iso"}
+BLIND = ("observe", "measure")
+"""Steps that look into a process: only into one of the harness's own."""
 
 by_file = pytest.mark.parametrize("file", FILES, ids=lambda path: path.name.split(".")[0])
+
+
+def id_of(file: Path) -> str:
+    return "-".join(file.name.split(".")[0].split("-")[:2])
 
 
 def scenario_of(key: str) -> str:
@@ -37,20 +36,16 @@ steps: [{{list: shop}}]
 """
 
 
-def test_there_are_twenty_requirements_from_eight_families():
-    assert len(FILES) == 20
-    assert {file.parent.name for file in FILES} == FAMILIES
-
-
 @by_file
 def test_a_file_is_called_as_the_one_requirement_that_it_is_for(file):
     (key,) = load_scenario(file).file.requirements
-    assert file == SUITE / key.split("-")[0].lower() / f"{key}.scenario.yaml"
+    assert file.parent == SUITE / key.split("-")[0].lower()
+    assert id_of(file) == key
 
 
 @by_file
 def test_a_file_opens_with_the_requirement_as_the_catalogue_has_it(file):
-    requirement = catalogue()[file.name.split(".")[0]]
+    requirement = catalogue()[id_of(file)]
     sources = ", ".join(requirement.sources)
     first, second, *_ = file.read_text().splitlines()
     assert first == f"# {requirement.id} {requirement.level} ({sources})"
@@ -58,22 +53,30 @@ def test_a_file_opens_with_the_requirement_as_the_catalogue_has_it(file):
 
 
 @by_file
-def test_a_file_has_the_collector_under_test_once_and_honest_peers(file):
+def test_a_file_has_the_collector_under_test_and_otherwise_reference_nodes_and_peers(file):
     nodes = load_scenario(file).topology.nodes
-    assert [node.name for node in nodes if node.collector is None] == ["hub"]
+    under_test = [node for node in nodes if node.collector is None and not node.serves]
+    assert [node for node in under_test if node.peer is None]
     assert {node.collector for node in nodes} <= {None, REFERENCE}
-    assert not any(node.serves for node in nodes)
 
 
 @by_file
-def test_a_file_uses_only_what_can_be_seen_on_the_port_and_what_can_be_run(file):
+def test_a_file_looks_into_no_process_that_is_not_the_harness_s_own(file):
     scenario = load_scenario(file)
-    assert {step.action for _, step in scenario.steps()} <= STEPS
+    nodes = {node.name: node for node in scenario.topology.nodes}
+    for location, step in scenario.steps():
+        if step.action in BLIND:
+            written = scenario.document.value
+            for part in (*location, step.action):
+                written = written[part]
+            node = nodes[written]
+            assert node.peer is not None or node.collector == REFERENCE or node.serves
     assert scenario.unsupported() == ()
 
 
 def test_the_shipped_suite_is_found_without_naming_it():
-    assert load_suite(catalogue=catalogue()).covered == {file.name.split(".")[0] for file in FILES}
+    checks = {case.requirement for case in library_cases()}
+    assert load_suite(catalogue=catalogue()).covered == checks | {id_of(file) for file in FILES}
 
 
 def test_case_names_are_the_same_wherever_the_suite_lies(tmp_path):

@@ -4,6 +4,7 @@
 what is stored.
 """
 
+import asyncio
 import os
 import secrets
 import sys
@@ -54,20 +55,22 @@ async def _shown(settings: ServiceSettings) -> AsyncIterator[str]:
 if __name__ == "__main__":
     os.environ["DATABASE_URL"] = os.environ.get("DATABASE_URL") or "sqlite"
     sys.exit(
-        run(
-            "gateway",
-            _shown,
-            takes=(
-                "listen",
-                "database",
-                "open-routes",
-                "limit",
-                "request-limit",
-                "breaker-failures",
-                "breaker-open",
-                "grace",
-                "tracing",
-                "without",
-            ),
+        asyncio.run(
+            run(
+                "gateway",
+                _shown,
+                takes=(
+                    "listen",
+                    "database",
+                    "open-routes",
+                    "limit",
+                    "request-limit",
+                    "breaker-failures",
+                    "breaker-open",
+                    "grace",
+                    "tracing",
+                    "without",
+                ),
+            )
         )
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,23 +19,28 @@ __all__ = ["run"]
 _BAD_SETTING, _CANNOT_START = 2, 3
 
 
-def run(
+async def run(
     name: str,
     served: Callable[[ServiceSettings], AbstractAsyncContextManager[str]],
     *,
     takes: Sequence[str],
+    words: Sequence[str] | None = None,
 ) -> int:
-    """Runs a service until it is told to end. Returns 0; 2 for a setting that cannot be used;
+    """Runs a service until it is told to end. `words` are its flags, by default those of the
+    command line. Returns 0; 2 for a setting that cannot be used;
     3 when it cannot listen, or the database or the registry is away.
     """
-    settings = parse(f"commerce_system.{name}", sys.argv[1:], os.environ, takes=takes)
+    settings = parse(
+        f"commerce_system.{name}",
+        sys.argv[1:] if words is None else words,
+        os.environ,
+        takes=takes,
+    )
     logs.to_standard_error(name)
     try:
         end_tracing = tracing.setting_up(settings.tracing, name)
         try:
-            asyncio.run(
-                run_until_told(name, served(settings), gracefully=settings.practices.shutdown)
-            )
+            await run_until_told(name, served(settings), gracefully=settings.practices.shutdown)
         finally:
             end_tracing()
     except ValueError as error:

@@ -228,7 +228,7 @@ def test_what_is_wrong_with_a_file_is_told_with_a_remedy(written: Written, name:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="nothing.yaml"):
+    with pytest.raises(Exception, match=r"nothing\.yaml"):
         parse_target(str(tmp_path / "nothing.yaml"))
 
 

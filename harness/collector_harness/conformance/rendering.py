@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from collector_harness.conformance.requirements import Catalogue, Mark, Requirement, catalogue
+from collector_harness.conformance.page import MARKS
+from collector_harness.conformance.requirements import Catalogue, Requirement, catalogue
+from collector_harness.conformance.suite import load_suite
 from collector_harness.conformance.verdicts import RequirementVerdict, Verdict, Verdicts
 from collector_harness.events import CaseFinished, Outcome
 from collector_harness.reports.cards import SHORT, WHOLE, card
@@ -28,11 +30,6 @@ _STYLES: Final[dict[Verdict, Style]] = {
     Verdict.UNEXPECTED_PASS: "bad",
     Verdict.UNSUPPORTED: "warning",
     Verdict.DESELECTED: "faint",
-}
-_MARKS: Final[dict[Mark, str]] = {
-    "exec": "it needs a target that the harness can launch",
-    "lib": "it can be seen only through the Python API",
-    "limit": "it is checked against a limit that the target declares",
 }
 _COLUMNS = 160
 
@@ -63,7 +60,11 @@ def explain(key: str) -> str:
         line(f"  source: {source}, {every.sources[source]}") for source in requirement.sources
     ]
     lines += [line(f"  builds on: {each}  {every[each].text}") for each in requirement.builds_on]
-    lines += [line(f"  note: {_MARKS[mark]}") for mark in requirement.marks]
+    lines += [line(f"  note: {MARKS[mark]}") for mark in requirement.marks]
+    loaded = load_suite(catalogue=every)
+    for case in loaded.cases.get(key, ()):
+        lines.append(line(f"  case: {case.name.partition('::')[2]}"))
+        lines.append(line(f"        {case.source}"))
     return plain(lines)
 
 

@@ -7,7 +7,7 @@ import sys
 
 from collector_reference.errors import SettingsError
 from collector_reference.grpc_debug import restart_with_grpc_debug
-from collector_reference.serving import process_settings, serve
+from collector_reference.serving import complain, process_settings, serve
 
 _INVALID_SETTINGS = 2
 
@@ -18,7 +18,7 @@ def main() -> int:
         restart_with_grpc_debug(os.environ)
         settings = process_settings(os.environ)
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return _INVALID_SETTINGS
     return serve(settings)
 

@@ -30,6 +30,7 @@ __all__ = [
     "LACKS",
     "NOT_READY",
     "STOPPED",
+    "complain",
     "serve",
 ]
 
@@ -59,6 +60,11 @@ def process_settings(environment: Mapping[str, str]) -> CollectorSettings:
     return CollectorSettings.from_environment({**environment, "COLLECTOR_CALL_LOG": log})
 
 
+def complain(problem: object) -> None:
+    """Tells on standard error why the collector does not serve."""
+    print(f"error: {problem}", file=sys.stderr)
+
+
 def serve(settings: CollectorSettings) -> int:
     """Runs a collector until SIGTERM or SIGINT, and returns the exit code.
 
@@ -73,22 +79,22 @@ def serve(settings: CollectorSettings) -> int:
     try:
         return asyncio.run(_serve(settings))
     except BindError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return CANNOT_LISTEN
     except NotReady as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return NOT_READY
     except BackendUnusable as error:
-        print(f"COLLECTOR_BACKENDS: {error}", file=sys.stderr)
+        complain(f"COLLECTOR_BACKENDS: {error}")
         return NOT_READY
     except StoreUnusable as error:
-        print(f"COLLECTOR_REGISTRY: {error}", file=sys.stderr)
+        complain(f"COLLECTOR_REGISTRY: {error}")
         return LACKS
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return INVALID_SETTINGS
     except MissingExtra as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return LACKS
 
 

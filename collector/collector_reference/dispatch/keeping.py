@@ -96,9 +96,13 @@ class Keeping:
             before = key_of(peer.collector_id, peer.address)
             for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
                 try:
+                    heard = peer.heard
                     response = await self._ask(peer)
                     if self._table.get(before) is not peer:
                         return
+                    if peer.heard == heard:
+                        # What it offered before the connection was lost may be of a former life.
+                        peer.offered = None
                     if key_of(response.target_collector_id, peer.address) != before:
                         # Another collector answers there now.
                         self._table.remove(before)

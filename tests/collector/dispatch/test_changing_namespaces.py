@@ -200,3 +200,17 @@ async def test_mutual_connects_at_other_addresses_outlive_a_restart(field, resta
     assert await status(field, made[stays], "users", restarted) == 200
     assert len(made[stays].connections()) == 1
     await made[stays].kill()
+
+
+async def test_what_a_peer_said_when_it_left_is_forgotten_once_it_is_back(field):
+    """CON-014"""
+    west, east = await pair(field, ("users",), ("users", "orders"))
+    await east.connect_to(west.address)
+    await east.stop()
+    await field.collector("east", listen=east.address, namespaces=("users", "orders"))
+    await field.until(lambda: shared(west, "east") == ("users",))
+    # Up to its first wait the change uses only what is known of the peer.
+    telling = asyncio.create_task(west.set_namespaces(("users", "stock")))
+    await asyncio.sleep(0)
+    assert shared(west, "east") == ("users",)
+    await telling

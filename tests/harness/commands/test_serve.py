@@ -66,5 +66,6 @@ def test_a_taken_port_is_told_in_one_message(run: Run, served: str) -> None:
     ended = run("serve", "--id", "east", "--listen", served)
     assert ended.returncode == 3
     assert served in ended.stderr
+    assert any(line.startswith("error: ") for line in ended.stderr.splitlines())
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""

@@ -1,0 +1,2 @@
+CREATE DATABASE userdb;
+CREATE DATABASE orderdb;

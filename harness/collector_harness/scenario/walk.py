@@ -273,12 +273,15 @@ class _Walk:
             place = at.round(f"try{tries}")
             answer = await performed(step, place)
             tries += 1
-            expected = place.scope.expectation(step.expect or {"status": "OK"})
-            if answer.broken is None and not unmet(as_mapping(expected), answer.values):
+            expected = as_mapping(place.scope.expectation(step.expect or {"status": "OK"}))
+            if answer.broken is None and not unmet(expected, answer.values):
                 raise Unmet(
                     f"what must never be was so at try {tries}",
                     at=at,
                     location=(*at.location, "expect"),
+                    mismatches=unmet(
+                        {key: {"$not": value} for key, value in expected.items()}, answer.values
+                    ),
                     answer=answer,
                 )
             await asyncio.sleep(min(pause, max(0.0, end - time.monotonic())))

@@ -326,6 +326,9 @@ def test_never_fails_at_the_try_at_which_it_was_so(run_all: Run, alone: Write) -
     ran = run_all(alone(steps))
     assert ran.outcomes == {"t": Outcome.FAILED}
     assert ran.failure.message == "what must never be was so at try 4"
+    (mismatch,) = ran.failure.mismatches
+    assert (mismatch.path, mismatch.actual) == ("output", "4")
+    assert "4" in mismatch.expected
     assert ran.failure.answer["output"] == 4
     assert len(ran.calls) == 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -87,11 +88,13 @@ def check_attached(topology: Topology, targets: Mapping[str, Target]) -> None:
     """Raises `InvalidInput` for a topology that one running collector cannot be."""
     attached = [name for name, target in targets.items() if isinstance(target, AttachTarget)]
     problems = []
-    if len(attached) > 1:
+    for target, count in Counter(str(targets[name]) for name in attached).items():
+        if count == 1:
+            continue
         problems.append(
             Problem(
-                message=f"{targets[attached[0]]} is one running collector, but the topology needs "
-                f"{len(attached)} of the collector under test",
+                message=f"{target} is one running collector, but the topology needs "
+                f"{count} of the collector under test",
                 hint="use exec:COMMAND, which starts as many as are needed",
             )
         )

@@ -23,6 +23,7 @@ from collector_harness.targets import PythonTarget, Reference
 from collector_reference import Collector, CollectorSettings
 from collector_reference.errors import BindError, CollectorError, SettingsError
 from collector_reference.observability.values import MetricsSettings
+from collector_reference.registry.notation import MEMORY, parse_registry
 
 __all__ = ["InProcessNode"]
 
@@ -194,6 +195,7 @@ class InProcessNode:
             tokens=launch.security.tokens,
             own_token=launch.security.own_token,
             registry_address=launch.registry_address,
+            registry=MEMORY if node.store is None else parse_registry(node.store),
             metrics=self._metrics(launch),
         )
         return replace(settings, **dict(self._target.settings))  # type: ignore[arg-type] # by name

@@ -116,6 +116,7 @@ class Mesh:
             linking=self._linking,
             credentials=self._credentials,
             texts=self._texts,
+            folder=self._folder,
             ready_limit=ready_limit,
         )
         self._started = False

@@ -10,12 +10,13 @@ from datetime import timedelta
 from collector_harness.launchers.base import Launch
 from collector_harness.mesh.credentials import MeshCredentials
 from collector_harness.mesh.doors import Doors
+from collector_harness.mesh.folder import MeshFolder
 from collector_harness.mesh.linking import Linking
 from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.readiness import all_of, until_healthy
 from collector_harness.mesh.service import MeshService
 from collector_harness.mesh.texts import Texts
-from collector_harness.topology.values import Topology
+from collector_harness.topology.values import Node, Topology
 
 __all__ = ["Starting"]
 
@@ -36,6 +37,7 @@ class Starting:
         linking: Linking,
         credentials: MeshCredentials,
         texts: Texts,
+        folder: MeshFolder,
         ready_limit: timedelta,
     ) -> None:
         """`before` names for each part those that have to be ready first."""
@@ -46,6 +48,7 @@ class Starting:
         self._linking = linking
         self._credentials = credentials
         self._texts = texts
+        self._folder = folder
         self._ready_limit = ready_limit
 
     async def start(self, parts: Iterable[MeshNode]) -> None:
@@ -82,9 +85,7 @@ class Starting:
         node = part.node
         environment = tuple((name, self._texts.fill(value)) for name, value in node.environment)
         return Launch(
-            node=node
-            if environment == node.environment
-            else replace(node, environment=environment),
+            node=replace(node, environment=environment, store=self._store(node)),
             connect=tuple(
                 self._doors.address(link.target, by=node.name)
                 for link in self._topology.links
@@ -102,3 +103,10 @@ class Starting:
             await part.running_service.until_healthy()
         elif part.node.peer is None:
             await until_healthy(part.running, part.client, limit=self._ready_limit)
+
+    def _store(self, node: Node) -> str | None:
+        """Returns where a node keeps registrations, a mere file name in the folder of the mesh."""
+        kind, _, name = (node.store or "").partition(":")
+        if kind != "sqlite" or "/" in name:
+            return node.store
+        return f"{kind}:{self._folder.place(f'{node.name}-{name}')}"

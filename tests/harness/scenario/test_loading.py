@@ -152,15 +152,26 @@ def test_what_has_no_engine_is_told_with_its_line(step: str, line: int, told: st
 
 
 @pytest.mark.parametrize(
-    "key", ["token: '${secret.x}'", "store: x", "address: 'a:1'", "logs: true"]
+    ("key", "told"),
+    [
+        ("store: x", "'x' is not a store"),
+        ("address: a", "'a' is not an address"),
+        ("address: 'a:1', store: memory", "'store' is for nodes that the harness starts"),
+        ("protos: [nothing.binpb]", "there is no file 'nothing.binpb' with descriptors"),
+        ("token: '${nothing}'", "'${nothing}' leads nowhere before a mesh runs"),
+        ("environment: {A: '${service.x.url}'}", "there is no service 'x'"),
+    ],
 )
-def test_a_node_that_needs_what_has_no_engine_is_told(key: str) -> None:
-    scenario = parse_scenario(
-        "version: 1\nscenario: x\ntopology:\n  nodes:\n"
-        f"    hub: {{{key}}}\nsteps: [{{observe: hub}}]\n"
-    )
-    (problem,) = scenario.unsupported()
-    assert str(problem.position) == "<string>:5:11"
+def test_a_node_that_cannot_be_meant_is_refused_at_its_line(key: str, told: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_scenario(
+            "version: 1\nscenario: x\ntopology:\n  nodes:\n"
+            f"    hub: {{{key}}}\nsteps: [{{observe: hub}}]\n"
+        )
+    (problem,) = raised.value.problems
+    assert told in problem.message
+    assert problem.position is not None
+    assert problem.position.line == 5
 
 
 def test_a_scenario_of_executable_parts_has_nothing_unsupported() -> None:

@@ -90,6 +90,9 @@ class Failure:
     """The log tail of each node on the route, by node name."""
     reproduce: str = ""
     """A command line that runs this case alone again, with the same seed."""
+    by_hand: str = ""
+    """A command line of grpcurl that makes the call again that was made last, without the harness;
+    empty where there was none, or one that grpcurl cannot make."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -91,7 +91,7 @@ def test_a_collector_is_told_by_flags_what_others_are_told_by_variables(written:
     path = written(BY_FLAGS)
     target = parse_target(str(path))
     assert isinstance(target, ExecTarget)
-    assert target.declares.capabilities == {"probe", "reflection"}
+    assert target.declares.capabilities == frozenset({"probe", "reflection"})
     assert target.declares.limits.cache_life == timedelta(seconds=6)
     assert target.declares.limits.connections == 50
     assert str(target) == str(path)

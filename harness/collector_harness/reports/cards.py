@@ -103,6 +103,9 @@ def _parts(
         yield _heading("reproduce")
         # Never cut: half a command is of no use to whoever pastes it.
         yield line("    ", one_line(failure.reproduce, 100_000))
+    if failure.by_hand:
+        yield _heading("by hand, with `collector-harness protos protos`")
+        yield line("    ", one_line(failure.by_hand, 100_000))
 
 
 def _heading(text: str) -> Line:

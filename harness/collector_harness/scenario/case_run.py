@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from collector_harness.by_hand import grpcurl_line
 from collector_harness.client import Reply
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Position, TargetFailed
 from collector_harness.events import (
@@ -79,6 +80,7 @@ class _CaseRun:
     outcome: Outcome = Outcome.PASSED
     exit_code: ExitCode = ExitCode.OK
     failure: Failure | None = None
+    _last_call: Reply | None = None
     _unreachable: bool = False
     """Whether a call failed in gRPC itself, as it does when who answers is gone."""
     _broken: dict[int, Place] = field(default_factory=dict)
@@ -234,6 +236,7 @@ class _CaseRun:
         self._broken.setdefault(id(error), at)
 
     def _call_finished(self, at: Place, reply: Reply) -> None:
+        self._last_call = reply
         # However the end of a connection is told: UNAVAILABLE, CANCELLED, UNKNOWN.
         self._unreachable = self._unreachable or (reply.layer == "grpc" and reply.status != "OK")
         self.emit(
@@ -268,6 +271,7 @@ class _CaseRun:
             route=() if answer is None else answer.route,
             logs=self._logs(mesh, () if answer is None else answer.route),
             reproduce=self._reproduce(),
+            by_hand=self._by_hand(mesh),
         )
 
     def _wrong(self, error: HarnessError, mesh: Mesh | None = None) -> None:
@@ -308,6 +312,7 @@ class _CaseRun:
             requirements=self.case.scenario.file.requirements,
             logs={} if mesh is None else self._logs(mesh, ()),
             reproduce=self._reproduce(),
+            by_hand=self._by_hand(mesh),
         )
 
     def _pointed(self, error: Unmet) -> Location:
@@ -340,6 +345,12 @@ class _CaseRun:
             if not route or node.name in shown
         }
         return {name: tail for name, tail in tails.items() if tail}
+
+    def _by_hand(self, mesh: Mesh | None) -> str:
+        call = self._last_call
+        if mesh is None or call is None or call.node not in mesh.nodes:
+            return ""
+        return grpcurl_line(call.rpc, call.request, address=mesh[call.node].address) or ""
 
     def _reproduce(self) -> str:
         words = ["collector-harness", "run", self.case.address, "--seed", str(self.seed)]

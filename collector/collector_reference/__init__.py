@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector_reference.backends.values import BackendSettings
+from collector_reference.backends.values import BackendSettings, BackendTls
 from collector_reference.dispatch.breaker import BreakerSnapshot
 from collector_reference.dispatch.dialects import Dialect
 from collector_reference.dispatch.handlers import Handler, HandlerContext
@@ -52,6 +52,7 @@ __all__ = [
     "AdminAccess",
     "AlreadyRegistered",
     "BackendSettings",
+    "BackendTls",
     "BackendUnusable",
     "Balancing",
     "BindError",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from collector_reference.backends.values import BackendTls
 from collector_reference.dispatch.handlers import Handler, HandlerTable
 from collector_reference.errors import InvalidRecord
 from collector_reference.registry.store import RegistryStore, declare_methods, service_record
@@ -77,13 +78,15 @@ class Registration:
         *,
         methods: Sequence[str] | None = None,
         descriptor_set: FileDescriptorSet | bytes | None = None,
+        tls: BackendTls | None = None,
     ) -> tuple[str, ...]:
         """Has an ordinary gRPC server at the address execute a service of a namespace.
 
         `service` is its full name there. What it takes and gives is known by `descriptor_set`,
         with all that is imported, else the server is asked by reflection; `methods` are those to
-        forward, all when None. Returns their names. Raises `BackendUnusable`, also for a method
-        that streams: those cannot be dispatched.
+        forward, all when None; `tls` is how it is dialled, None for plaintext. Returns
+        their names. Raises `BackendUnusable`, also for a method that streams, which cannot be
+        dispatched, and `SettingsError` for a file that cannot be read.
         """
         if not namespace:
             raise InvalidRecord("a backend needs the name of a namespace")
@@ -97,6 +100,7 @@ class Registration:
         found = await self._backends.service(
             service,
             address,
+            tls=tls,
             methods=methods,
             descriptor_set=descriptor_set,
             seconds=self._settings.ready_limit.total_seconds(),
@@ -106,7 +110,7 @@ class Registration:
                 namespace,
                 service,
                 method.name,
-                self._backends.handler(method, address),
+                self._backends.handler(method, address, tls),
                 decode=False,
             )
         self._store.declare(service_record(namespace, found.descriptor))
@@ -115,7 +119,7 @@ class Registration:
     async def _add_backends(self) -> None:
         await asyncio.gather(
             *(
-                self.add_backend(each.namespace, each.service, each.address)
+                self.add_backend(each.namespace, each.service, each.address, tls=each.tls)
                 for each in self._settings.backends
             )
         )

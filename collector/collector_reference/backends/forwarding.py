@@ -14,9 +14,10 @@ from google.protobuf.message import DecodeError
 
 from collector_reference.backends.methods import BackendMethod, BackendService, read_service
 from collector_reference.backends.reflection import files_of
+from collector_reference.backends.values import BackendTls
 from collector_reference.channels import dial
 from collector_reference.dispatch.handlers import HandlerContext
-from collector_reference.errors import BackendUnusable, HandlerFailed
+from collector_reference.errors import BackendUnusable, HandlerFailed, SettingsError
 from collector_reference.observability.correlation import onward
 from collector_reference.status import CanonicalStatus, from_grpc
 
@@ -35,13 +36,14 @@ class Backends:
         """`forward_limit` bounds, in seconds, a call whose caller set no deadline."""
         self._max_message_bytes = max_message_bytes
         self._forward_limit = forward_limit
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._channels: dict[tuple[str, BackendTls | None], grpc.aio.Channel] = {}
 
     async def service(
         self,
         service: str,
         address: str,
         *,
+        tls: BackendTls | None,
         methods: Sequence[str] | None,
         descriptor_set: FileDescriptorSet | bytes | None,
         seconds: float,
@@ -52,7 +54,7 @@ class Backends:
         """
         if descriptor_set is None:
             files = await files_of(
-                self._channel(address), service, address=address, seconds=seconds
+                self._channel(address, tls), service, address=address, seconds=seconds
             )
         elif isinstance(descriptor_set, bytes):
             try:
@@ -64,15 +66,15 @@ class Backends:
         return read_service(files, service, address=address, methods=methods)
 
     def handler(
-        self, method: BackendMethod, address: str
+        self, method: BackendMethod, address: str, tls: BackendTls | None
     ) -> Callable[[Any | None, HandlerContext], Awaitable[Any]]:
         """Returns the handler that has the backend execute a method.
 
         It passes on deadline, cancellation and correlation headers, and fails as the backend did.
         """
-        rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel(address).unary_unary(
-            method.path
-        )
+        rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel(
+            address, tls
+        ).unary_unary(method.path)
 
         async def forward(payload: Any | None, context: HandlerContext) -> Any:
             left = context.time_left
@@ -88,11 +90,13 @@ class Backends:
 
         return forward
 
-    def _channel(self, address: str) -> grpc.aio.Channel:
-        channel = self._channels.get(address)
+    def _channel(self, address: str, tls: BackendTls | None) -> grpc.aio.Channel:
+        channel = self._channels.get((address, tls))
         if channel is None:
-            channel = self._channels[address] = dial(
-                address, max_message_bytes=self._max_message_bytes
+            channel = self._channels[address, tls] = dial(
+                address,
+                max_message_bytes=self._max_message_bytes,
+                credentials=None if tls is None else _credentials(tls),
             )
         return channel
 
@@ -101,6 +105,21 @@ class Backends:
         channels = list(self._channels.values())
         self._channels.clear()
         await asyncio.gather(*(channel.close() for channel in channels))
+
+
+def _credentials(tls: BackendTls) -> grpc.ChannelCredentials:
+    """Raises `SettingsError` for a file that cannot be read."""
+    files = (("ca", tls.ca), ("key", tls.key), ("cert", tls.cert))
+    contents: list[bytes | None] = []
+    for name, path in files:
+        try:
+            contents.append(None if path is None else path.read_bytes())
+        except OSError as error:
+            raise SettingsError(
+                f"COLLECTOR_BACKENDS_TLS_{name.upper()}",
+                f"'{path}' cannot be read: {error.strerror}",
+            ) from error
+    return grpc.ssl_channel_credentials(*contents)
 
 
 def _failure(error: grpc.aio.AioRpcError, method: BackendMethod) -> HandlerFailed:

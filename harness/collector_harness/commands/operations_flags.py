@@ -40,6 +40,21 @@ OPERATIONS_FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "LIST",
         "Services that ordinary gRPC servers execute: namespace/Service=host:port,...",
     ),
+    "COLLECTOR_BACKENDS_TLS_CA": (
+        "--backends-tls-ca",
+        "FILE",
+        "Whom backends marked tls+host:port are certified by. Default: whom the machine trusts.",
+    ),
+    "COLLECTOR_BACKENDS_TLS_CERT": (
+        "--backends-tls-cert",
+        "FILE",
+        "The certificate that they are shown. Default: none.",
+    ),
+    "COLLECTOR_BACKENDS_TLS_KEY": (
+        "--backends-tls-key",
+        "FILE",
+        "The key of that certificate. Default: none.",
+    ),
     "COLLECTOR_GRPC_DEBUG": (
         "--grpc-debug",
         "on|off|TRACERS",

@@ -95,7 +95,9 @@ class Shop:
             self.cancelled.set()
             raise
 
-    async def start(self, *, reflects: bool = True) -> grpc.aio.Server:
+    async def start(
+        self, *, reflects: bool = True, credentials: grpc.ServerCredentials | None = None
+    ) -> grpc.aio.Server:
         server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
 
         def handler(behaviour: Callable[..., Any]) -> Any:
@@ -116,7 +118,12 @@ class Shop:
         )
         if reflects:
             reflection.enable_server_reflection([SERVICE], server, pool=self.pool)
-        self.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        port = (
+            server.add_insecure_port("127.0.0.1:0")
+            if credentials is None
+            else server.add_secure_port("127.0.0.1:0", credentials)
+        )
+        self.address = f"127.0.0.1:{port}"
         await server.start()
         return server
 
@@ -125,9 +132,11 @@ class Shop:
 def shop_in(field: Any) -> Callable[..., Any]:
     """Starts such a server that is gone after the test."""
 
-    async def start(*, reflects: bool = True) -> Shop:
+    async def start(
+        *, reflects: bool = True, credentials: grpc.ServerCredentials | None = None
+    ) -> Shop:
         shop = Shop()
-        server = await shop.start(reflects=reflects)
+        server = await shop.start(reflects=reflects, credentials=credentials)
         field.after(server.stop, None)
         return shop
 

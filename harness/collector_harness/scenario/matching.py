@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
+from collector_harness.plugins import MatcherKind, installed_matchers
 from collector_harness.scenario.model.terms import seconds_of
 from collector_harness.scenario.pairing import paired
 from collector_harness.scenario.rendering import render
 from collector_harness.scenario.values import Given, decode_base64
 
-__all__ = ["ABSENT", "MATCHERS", "match", "matches", "type_of"]
+__all__ = ["ABSENT", "MATCHERS", "OWN_MATCHERS", "match", "matches", "type_of"]
 
 MAX_MISMATCHES = 50
 """Differences that are told; the rest is counted."""
@@ -240,10 +241,10 @@ def _len(argument: object, actual: object, path: str) -> Found:
 
 def _contains(argument: object, actual: object, path: str) -> Found:
     wanted = argument.value if isinstance(argument, Given) else _unescaped_bytes(argument)
-    if (isinstance(actual, str) and isinstance(wanted, str)) or (
-        isinstance(actual, bytes) and isinstance(wanted, bytes)
-    ):
-        found = wanted in actual
+    if isinstance(actual, str):
+        found = isinstance(wanted, str) and wanted in actual
+    elif isinstance(actual, bytes):
+        found = isinstance(wanted, bytes) and wanted in actual
     elif isinstance(actual, list | tuple):
         found = any(matches(argument, item) for item in actual)
     elif isinstance(actual, Mapping):
@@ -343,7 +344,19 @@ _TYPES: Final[tuple[tuple[Any, str], ...]] = (
     ((list, tuple), "list"),
 )
 
-MATCHERS: Final[Mapping[str, Matcher]] = {
+
+def _brought(kind: MatcherKind) -> Matcher:
+    """Returns the matcher that a package brings, as one of ours."""
+
+    def matcher(argument: object, actual: object, path: str) -> Found:
+        wanted = argument.value if isinstance(argument, Given) else argument
+        if actual is ABSENT or not kind.matches(wanted, actual):
+            yield _mismatch(path, kind.expected(wanted), actual)
+
+    return matcher
+
+
+OWN_MATCHERS: Final[Mapping[str, Matcher]] = {
     "$exact": _exact,
     "$regex": _regex,
     "$any": _any,
@@ -363,7 +376,19 @@ MATCHERS: Final[Mapping[str, Matcher]] = {
     "$any_of": _any_of,
     "$base64": _base64,
 }
-"""Every matcher, by name."""
+"""The matchers of the language itself, by name."""
+
+MATCHERS: Final[Mapping[str, Matcher]] = {
+    **{f"${each.name}": _brought(each.kind) for each in installed_matchers() if each.kind},
+    **OWN_MATCHERS,
+}
+"""Every matcher, also those that packages bring."""
+
+_OWN = {
+    name[1:]
+    for name, matcher in MATCHERS.items()
+    if matcher.__module__ == __name__ and matcher.__qualname__[:9] != "_brought."
+}
 
 
 def _mismatch(path: str, expected: str, actual: object, told: str | None = None) -> Mismatch:

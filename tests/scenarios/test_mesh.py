@@ -64,7 +64,6 @@ def test_a_title_is_a_plain_statement_that_fits_the_table(scenario: Scenario) ->
     assert len(scenario.title) <= 72
     assert scenario.title[0].islower()
     assert not scenario.title.endswith(".")
-    assert scenario.unsupported() == ()
 
 
 def test_titles_are_unique() -> None:

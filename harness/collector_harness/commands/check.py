@@ -23,21 +23,12 @@ def command(paths: tuple[str, ...]) -> None:
     """Checks scenario files: grammar, topology, and every name that can be known beforehand.
 
     PATHS are *.scenario.yaml files, or folders that are searched through. Every problem is
-    shown with its line; the exit code is 2 where there is one. What is right, but cannot be
-    run by this version yet, is noted.
+    shown with its line; the exit code is 2 where there is one.
     """
-    import sys
-
     from collector_harness.commands.collecting import load_all
     from collector_harness.commands.discovery import discover
-    from collector_harness.reports.lines import problem
-    from collector_harness.reports.screen import open_screen
 
     scenarios = load_all(discover(paths))
-    screen = open_screen(sys.stdout)
-    for scenario in scenarios:
-        for found in scenario.unsupported():
-            screen.show(problem(found, label="note"))
     cases = sum(len(scenario.cases) for scenario in scenarios)
     click.echo(
         f"{len(scenarios)} scenario{'' if len(scenarios) == 1 else 's'} with "

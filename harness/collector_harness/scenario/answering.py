@@ -33,7 +33,7 @@ from collector_harness.scenario.model import (
     StreamStep,
     TcpStep,
 )
-from collector_harness.scenario.steps import ANSWERING
+from collector_harness.scenario.steps import performer_of
 from collector_harness.scenario.steps.base import Answer, Place, Unmet
 from collector_harness.scenario.steps.reach import Reach
 from collector_harness.scenario.values import Path, look_up
@@ -54,9 +54,9 @@ async def performed(step: AnsweringStep, at: Place) -> Answer:
     """Does a step once, and looks whom it reached, where it wants to know."""
     roots = {path.root for path in (step.save or {}).values()}
     if not isinstance(step, RpcStep) or "reached" not in {*(step.expect or {}), *roots}:
-        return await ANSWERING[type(step)](step, at)
+        return await performer_of(step)(step, at)
     reach = Reach(at.mesh)
-    answer = await ANSWERING[type(step)](step, at)
+    answer = await performer_of(step)(step, at)
     return replace(answer, values={**answer.values, "reached": reach.reached()})
 
 

@@ -102,25 +102,21 @@ class _CaseRun:
                 requirements=file.requirements,
             )
         )
-        later = scenario.unsupported()
-        if later:
-            self._fail(Outcome.ERROR, InvalidInput(later), str(later[0].message))
-        else:
-            try:
-                self._read_secrets()
-                async with pool.lease(
-                    with_secrets(scenario.topology, self._secrets),
-                    file.isolation,
-                    plan=scenario.plan,
-                    seed=self.seed,
-                ) as mesh:
-                    await self._on(mesh)
-            except _Spoilt:
-                pass
-            except HarnessError as error:  # from starting the mesh, or putting it back
-                self._wrong(error)
-            except Exception as error:  # noqa: BLE001 - as below
-                self._fault(error)
+        try:
+            self._read_secrets()
+            async with pool.lease(
+                with_secrets(scenario.topology, self._secrets),
+                file.isolation,
+                plan=scenario.plan,
+                seed=self.seed,
+            ) as mesh:
+                await self._on(mesh)
+        except _Spoilt:
+            pass
+        except HarnessError as error:  # from starting the mesh, or putting it back
+            self._wrong(error)
+        except Exception as error:  # noqa: BLE001 - as below
+            self._fault(error)
         finished = CaseFinished(
             case=self.case.id,
             scenario=scenario.title,

@@ -16,11 +16,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from collector_harness.documents import Document, load, load_file, problems_of
-from collector_harness.errors import InvalidInput, Position, Problem
+from collector_harness.errors import EnvironmentLacks, InvalidInput, Position, Problem
 from collector_harness.faults.plan import FaultPlan
 from collector_harness.scenario.checks import check_document
 from collector_harness.scenario.definitions import Library, read_library
 from collector_harness.scenario.fault_plan import plan_for
+from collector_harness.scenario.matching_syntax import matcher_clashes
 from collector_harness.scenario.model import (
     BlockStep,
     FaultStep,
@@ -29,9 +30,10 @@ from collector_harness.scenario.model import (
     Step,
     StepBase,
     TogetherStep,
+    clashes,
 )
 from collector_harness.scenario.names import name_problems
-from collector_harness.scenario.support import unsupported
+from collector_harness.scenario.payloads import payload_problems
 from collector_harness.scenario.values import Template
 from collector_harness.topology import Topology, TopologySpec, build_topology
 from collector_harness.topology.service_spec import ServiceSpec
@@ -93,14 +95,6 @@ class Scenario:
     def plan(self) -> FaultPlan:
         """What its mesh must be able to do for the faults in it."""
         return plan_for((step for _, step, _ in self.every_step()), self.topology)
-
-    def unsupported(self) -> tuple[Problem, ...]:
-        """What it uses that is part of the language, but that no engine exists for yet."""
-        return self._unsupported
-
-    @cached_property
-    def _unsupported(self) -> tuple[Problem, ...]:
-        return unsupported(self.document)
 
     def steps(self) -> Iterator[tuple[Location, Step]]:
         """Yields every step with its location, those inside others after them."""
@@ -170,6 +164,9 @@ def parse_scenario(text: str, source: str = "<string>") -> Scenario:
 
 
 def _check(document: Document) -> Scenario:
+    told = clashes() + matcher_clashes()
+    if told:
+        raise EnvironmentLacks(f"{told[0]}; uninstall what is not needed")
     problems: list[Problem] = []
     file: ScenarioFile | None = None
     topology: Topology | None = None
@@ -200,6 +197,7 @@ def _check(document: Document) -> Scenario:
     assert topology is not None
     scenario = Scenario(file=file, topology=topology, document=document, library=library)
     problems += name_problems(scenario.every_step(), topology)
+    problems += payload_problems(scenario.every_step(), topology, default_via=file.defaults.via)
     if problems:
         raise InvalidInput(_in_order(problems))
     return scenario

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
-from collector_harness.plugins import MatcherKind, installed_matchers
+from collector_harness.plugins import installed_matchers
+from collector_harness.scenario.kinds import ABSENT, type_of
 from collector_harness.scenario.model.terms import seconds_of
 from collector_harness.scenario.pairing import paired
 from collector_harness.scenario.rendering import render
@@ -30,16 +31,6 @@ _MAX_SEARCHED = 100_000
 """Characters of an answer that a regular expression is tried on."""
 _MAX_UNORDERED = 1_000
 
-
-class _Absent:
-    """The answer has nothing in this place."""
-
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-ABSENT: Final = _Absent()
-"""Stands for a value that is not there, which is something else than null."""
 
 Found = Iterator[Mismatch]
 Matcher = Callable[[object, object, str], Found]
@@ -322,41 +313,7 @@ def _unordered(argument: object, actual: object, path: str) -> Found:
             yield Mismatch(path=f"{path}[{index}]", expected="no further item", actual=render(item))
 
 
-def type_of(value: object) -> str:
-    """Returns the name that `$type` has for the type of a value."""
-    if value is ABSENT:
-        return "nothing"
-    if value is None:
-        return "null"
-    for kinds, name in _TYPES:
-        if isinstance(value, kinds):
-            return name
-    return type(value).__name__
-
-
-_TYPES: Final[tuple[tuple[Any, str], ...]] = (
-    (bool, "boolean"),  # before integer, of which Python makes it a kind
-    (int, "integer"),
-    (float, "number"),
-    (str, "string"),
-    (bytes, "bytes"),
-    (Mapping, "mapping"),
-    ((list, tuple), "list"),
-)
-
-
-def _brought(kind: MatcherKind) -> Matcher:
-    """Returns the matcher that a package brings, as one of ours."""
-
-    def matcher(argument: object, actual: object, path: str) -> Found:
-        wanted = argument.value if isinstance(argument, Given) else argument
-        if actual is ABSENT or not kind.matches(wanted, actual):
-            yield _mismatch(path, kind.expected(wanted), actual)
-
-    return matcher
-
-
-OWN_MATCHERS: Final[Mapping[str, Matcher]] = {
+MATCHERS: Final[Mapping[str, Matcher]] = {
     "$exact": _exact,
     "$regex": _regex,
     "$any": _any,

@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from collector_harness.documents import did_you_mean
-from collector_harness.scenario.matching import MATCHERS
+from collector_harness.plugins import installed_matchers
+from collector_harness.scenario.matching import MATCHERS, OWN_MATCHERS
 
 __all__ = [
     "STATUSES",
     "Finding",
     "Location",
     "expectation_faults",
+    "matcher_clashes",
     "payload_faults",
     "status_faults",
 ]
@@ -105,6 +107,8 @@ def _operator_faults(
             "a mapping holds either matchers or keys; join the two with $all_of",
             key=True,
         )
+    elif key not in MATCHERS and (broken := _broken(key)):
+        yield Finding(here, broken, "repair or uninstall the package", key=True)
     elif key not in MATCHERS:
         hint = did_you_mean(key, MATCHERS, what="the matchers are")
         told = f"{hint}; a literal key is written '${key}'"
@@ -117,9 +121,33 @@ def _operator_faults(
             yield from expectation_faults(argument, here)
 
 
+def matcher_clashes() -> list[str]:
+    """Returns what is wrong with the names of matchers that packages bring."""
+    told: list[str] = []
+    packages: dict[str, str] = {}
+    for each in installed_matchers():
+        name = f"${each.name}"
+        if name in OWN_MATCHERS or name in packages:
+            other = "the language itself" if name in OWN_MATCHERS else packages[name]
+            told.append(f"the package {each.package} brings a matcher '{name}', as {other} does")
+        packages[name] = each.package
+    return told
+
+
+def _broken(key: str) -> str | None:
+    for each in installed_matchers():
+        if f"${each.name}" == key and each.kind is None:
+            return f"the matcher '{key}' of the package {each.package} cannot be used: {each.fault}"
+    return None
+
+
 def _argument_fault(key: str, argument: object) -> tuple[str, str | None] | None:
     if isinstance(argument, str) and "${" in argument:
         return None
+    for each in installed_matchers():
+        if f"${each.name}" == key and each.kind is not None and "${" not in repr(argument):
+            fault = each.kind.fault(argument)
+            return None if fault is None else (f"{key} {fault}", None)
     if key in _HOLDS_LIST and not isinstance(argument, list):
         return f"{key} needs a list", f"write {key}: [...]"
     if key == "$regex":

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from collector_harness.plugins import installed_matchers
 from collector_harness.scenario.matching import MATCHERS
 from collector_harness.scenario.matching_syntax import TYPES
 from collector_harness.scenario.model import ScenarioFile
@@ -87,10 +88,13 @@ def _expected() -> dict[str, Any]:
         **{name: {"anyOf": [several, path]} for name in ("$in", "$unordered")},
         **{name: {"anyOf": [several, path]} for name in ("$all_of", "$any_of")},
     }
+    brought = {f"${each.name}": each.kind for each in installed_matchers() if each.kind}
+    descriptions = {name: kind.description for name, kind in brought.items()} | _DESCRIPTIONS
+    arguments |= {name: dict(kind.schema) for name, kind in brought.items() if kind.schema}
     matchers = {
         "type": "object",
         "properties": {
-            name: {**arguments.get(name, this), "description": _DESCRIPTIONS[name]}
+            name: {**arguments.get(name, this), "description": descriptions[name]}
             for name in MATCHERS
         },
         "additionalProperties": False,

@@ -279,32 +279,6 @@ def test_a_failure_after_the_steps_fails_the_case(run_all: Run, alone: Write) ->
     assert ran.failure.step == "after 1: lookup shop/Nobody"
 
 
-@pytest.mark.parametrize(
-    ("text", "word", "line"),
-    [
-        ("- use: log in\n", "use", "- use: log in"),
-        ("- {stream: a.B/C, script: []}\n", "stream", "- {stream: a.B/C, script: []}"),
-        (
-            "- parallel: 2\n  list: shop\n  expect: {delivery: exactly_once}\n",
-            "delivery",
-            "  expect: {delivery: exactly_once}",
-        ),
-    ],
-)
-def test_grammar_without_an_engine_says_so_before_anything_starts(
-    run_all: Run, alone: Write, text: str, word: str, line: str
-) -> None:
-    rest = "definitions: {log in: {steps: [{list: shop}]}}\n" if word == "use" else ""
-    ran = run_all(alone(text, rest=rest))
-    assert ran.outcomes == {"t": Outcome.ERROR}
-    assert ran.exit_code is ExitCode.INVALID_INPUT
-    assert "is part of the language, but not yet executable" in ran.failure.message
-    assert ran.of(MeshStarted) == ()
-    if word != "use":
-        assert f"'{word}'" in ran.failure.message
-        assert ran.failure.position.text == line
-
-
 def test_an_exception_that_nobody_foresaw_ends_its_case_only(
     run_all: Run, alone: Write, shop: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

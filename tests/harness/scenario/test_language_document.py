@@ -70,11 +70,6 @@ def test_an_example_is_accepted_by_the_model_and_by_the_schema(text: str, valida
     assert [error.message for error in validator.iter_errors(load(text).value)] == []
 
 
-def test_only_the_last_example_uses_what_has_no_engine() -> None:
-    used = [bool(parse_scenario(text).unsupported()) for _, text in EXAMPLES]
-    assert used == [False] * (len(EXAMPLES) - 1) + [True]
-
-
 def _written() -> str:
     return PAGE.read_text(encoding="utf-8")
 

@@ -125,59 +125,6 @@ def test_problems_of_the_model_the_topology_and_the_names_come_together() -> Non
     ]
 
 
-@pytest.mark.parametrize(
-    ("step", "line", "told"),
-    [
-        ("use: d", 5, "'use'"),
-        ("stream: a.B/C\n    script: [{send: 1}]", 5, "'stream'"),
-        ("http: GET /", 5, "'http'"),
-        ("sql: select 1", 5, "'sql'"),
-        ("observe: hub\n    expect: {metrics: {a: 1}}", 6, "'metrics'"),
-        ("steps:\n      - together:\n          - http: GET /", 7, "'http'"),
-        ("parallel: 2\n    call: a.B/C\n    expect: {delivery: exactly_once}", 7, "'delivery'"),
-    ],
-)
-def test_what_has_no_engine_is_told_with_its_line(step: str, line: int, told: str) -> None:
-    scenario = parse_scenario(
-        f"version: 1\nscenario: x\ntopology: {{nodes: {{hub: {{}}}}}}\nsteps:\n  - {step}\n"
-        "definitions: {d: {steps: [{observe: hub}]}}\n"
-    )
-    inside = [
-        problem for problem in scenario.unsupported() if "'definitions'" not in problem.message
-    ]
-    (problem,) = inside
-    assert problem.message.startswith(f"{told} is part of the language, but not yet executable")
-    assert problem.position is not None
-    assert problem.position.line == line
-
-
-@pytest.mark.parametrize(
-    ("key", "told"),
-    [
-        ("store: x", "'x' is not a store"),
-        ("address: a", "'a' is not an address"),
-        ("address: 'a:1', store: memory", "'store' is for nodes that the harness starts"),
-        ("protos: [nothing.binpb]", "there is no file 'nothing.binpb' with descriptors"),
-        ("token: '${nothing}'", "'${nothing}' leads nowhere before a mesh runs"),
-        ("environment: {A: '${service.x.url}'}", "there is no service 'x'"),
-    ],
-)
-def test_a_node_that_cannot_be_meant_is_refused_at_its_line(key: str, told: str) -> None:
-    with pytest.raises(InvalidInput) as raised:
-        parse_scenario(
-            "version: 1\nscenario: x\ntopology:\n  nodes:\n"
-            f"    hub: {{{key}}}\nsteps: [{{observe: hub}}]\n"
-        )
-    (problem,) = raised.value.problems
-    assert told in problem.message
-    assert problem.position is not None
-    assert problem.position.line == 5
-
-
-def test_a_scenario_of_executable_parts_has_nothing_unsupported() -> None:
-    assert parse_scenario(TEXT).unsupported() == ()
-
-
 def test_what_a_definition_saves_is_known_after_its_use() -> None:
     text = """\
 version: 1

@@ -34,6 +34,7 @@ from collector_harness.scenario.model.file import (
 from collector_harness.scenario.model.lives import StartStep, StopStep
 from collector_harness.scenario.model.modifiers import Eventually, Never
 from collector_harness.scenario.model.peers import Peer
+from collector_harness.scenario.model.plugin_steps import PluginStep
 from collector_harness.scenario.model.steps import (
     ACTIONS,
     BlockStep,
@@ -45,6 +46,7 @@ from collector_harness.scenario.model.steps import (
     TogetherStep,
     UseStep,
     actions_in,
+    clashes,
 )
 from collector_harness.scenario.model.systems import (
     HttpRequest,
@@ -83,6 +85,7 @@ __all__ = [
     "Never",
     "ObserveStep",
     "Peer",
+    "PluginStep",
     "RegisterStep",
     "Registration",
     "RouteSelection",
@@ -105,4 +108,5 @@ __all__ = [
     "UseStep",
     "ValidateStep",
     "actions_in",
+    "clashes",
 ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from collector_harness.plugins import installed_steps
+
 __all__ = [
     "AGGREGATE",
     "ANSWERS",
@@ -133,6 +135,7 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
     "measure": OBSERVATION,
     "routes": ROUTES,
     "tcp": TCP,
+    **{found.name: found.kind.answers for found in installed_steps() if found.kind is not None},
 }
 """The answer of each action that has one."""
 

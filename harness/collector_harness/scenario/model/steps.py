@@ -7,11 +7,12 @@ class by the action that stands in the text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Union
 
 from pydantic import BeforeValidator, Discriminator, Field, Strict, Tag
 
 from collector_harness.documents.suggestions import did_you_mean
+from collector_harness.plugins import installed_steps
 from collector_harness.scenario.model.base import StepBase
 from collector_harness.scenario.model.calls import (
     CallStep,
@@ -29,6 +30,7 @@ from collector_harness.scenario.model.calls import (
 from collector_harness.scenario.model.faults import Fault
 from collector_harness.scenario.model.lives import StartStep, StopStep
 from collector_harness.scenario.model.modifiers import Condition, Reconsider
+from collector_harness.scenario.model.plugin_steps import step_class
 from collector_harness.scenario.model.systems import HttpStep, SqlStep, StreamStep
 from collector_harness.scenario.model.tcp import TcpStep
 from collector_harness.scenario.model.terms import ReplyPath, Text
@@ -44,6 +46,7 @@ __all__ = [
     "TogetherStep",
     "UseStep",
     "actions_in",
+    "clashes",
 ]
 
 
@@ -134,7 +137,15 @@ _CLASSES: tuple[type[StepBase], ...] = (
     BlockStep,
 )
 
-ACTIONS: Mapping[str, type[StepBase]] = {kind.action: kind for kind in _CLASSES}
+_BUILT_IN = {kind.action: kind for kind in _CLASSES}
+_RESERVED = {field.alias or name for kind in _CLASSES for name, field in kind.model_fields.items()}
+_INSTALLED = {
+    found.name: step_class(found)
+    for found in installed_steps()
+    if found.kind is not None and found.name not in {*_BUILT_IN, *_RESERVED}
+}
+
+ACTIONS: Mapping[str, type[StepBase]] = {**_INSTALLED, **_BUILT_IN}
 """Every action, with its class. `steps` comes last, as it is also a part of other actions."""
 
 _TAGS = {action: f"<{action}>" for action in ACTIONS}
@@ -166,8 +177,14 @@ def _has_one_action(value: object) -> object:
             f"a step does one thing, but this one has {len(found)} actions: {', '.join(found)}\n"
             "make each of them a step of its own"
         )
-    known = {field.alias or name for kind in _CLASSES for name, field in kind.model_fields.items()}
+    known = _RESERVED
     for key in value:
+        for broken in installed_steps():
+            if broken.name == key and broken.kind is None:
+                raise ValueError(
+                    f"the step '{key}' of the package {broken.package} cannot be used: "
+                    f"{broken.fault}\nrepair or uninstall {broken.package.partition(' ')[0]}"
+                )
         hint = did_you_mean(key, ACTIONS, what="the actions are") if key not in known else None
         if hint is not None and hint.startswith("did"):
             raise ValueError(f"this step has no action, but an unknown key '{key}'\n{hint}")
@@ -201,6 +218,32 @@ Step = Annotated[
     BeforeValidator(_has_one_action),
 ]
 """A step of any kind."""
+
+if not TYPE_CHECKING and _INSTALLED:
+    Step = Annotated[
+        Union[tuple(Annotated[kind, Tag(_TAGS[kind.action])] for kind in ACTIONS.values())],  # noqa: UP007 - made at run time
+        Discriminator(_tag),
+        BeforeValidator(_has_one_action),
+    ]
+
+
+def clashes() -> list[str]:
+    """Returns what is wrong with the names of steps that packages bring."""
+    found: dict[str, str] = {}
+    told: list[str] = []
+    for each in installed_steps():
+        if each.name in {*_BUILT_IN, *_RESERVED}:
+            told.append(
+                f"the package {each.package} brings a step '{each.name}', which is a word of the "
+                "language itself"
+            )
+        elif each.name in found:
+            told.append(
+                f"the packages {found[each.name]} and {each.package} both bring a step "
+                f"'{each.name}'"
+            )
+        found[each.name] = each.package
+    return told
 
 
 def _not_empty(value: object) -> object:

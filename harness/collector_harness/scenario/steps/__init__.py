@@ -13,6 +13,7 @@ from collector_harness.scenario.model import (
     ListStep,
     LookupStep,
     ObserveStep,
+    PluginStep,
     RegisterStep,
     RoutesStep,
     ServeStep,
@@ -30,13 +31,14 @@ from collector_harness.scenario.steps.dispatcher import connect, dispatch, serve
 from collector_harness.scenario.steps.http import http
 from collector_harness.scenario.steps.lives import start, stop
 from collector_harness.scenario.steps.observation import observe
+from collector_harness.scenario.steps.plugin import plugin
 from collector_harness.scenario.steps.registry import list_services, lookup, register, validate
 from collector_harness.scenario.steps.routes import routes
 from collector_harness.scenario.steps.sql import sql
 from collector_harness.scenario.steps.streams import stream
 from collector_harness.scenario.steps.tcp import tcp
 
-__all__ = ["ANSWERING"]
+__all__ = ["performer_of"]
 
 ANSWERING: Mapping[type[StepBase], Callable[[Any, Place], Awaitable[Answer]]] = {
     CallStep: call,
@@ -57,3 +59,8 @@ ANSWERING: Mapping[type[StepBase], Callable[[Any, Place], Awaitable[Answer]]] = 
     ValidateStep: validate,
 }
 """The steps that get an answer. Steps made of other steps are done by `scenario.walk`."""
+
+
+def performer_of(step: StepBase) -> Callable[[Any, Place], Awaitable[Answer]]:
+    """Returns how a step that gets an answer is done."""
+    return plugin if isinstance(step, PluginStep) else ANSWERING[type(step)]

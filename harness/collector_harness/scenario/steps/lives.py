@@ -18,6 +18,8 @@ __all__ = ["start", "stop"]
 _DEFAULT_GRACE = timedelta(seconds=15)
 """More than the grace that the protocol gives a collector (OPS-003)."""
 _AT_ONCE = timedelta()
+_AWAY = 2.0
+"""Seconds: longer than a channel pauses between two tries to connect."""
 
 
 async def stop(step: StopStep, at: Place) -> Answer:
@@ -38,6 +40,8 @@ async def start(step: StartStep, at: Place) -> Answer:
     begin = time.perf_counter()
     try:
         await at.mesh.restart(node.name, healthy=False)
+        # A channel that found it gone would look for it again only after a pause.
+        await node.client.until_connected(seconds=_AWAY)
     except TargetFailed as error:
         seconds = time.perf_counter() - begin
         # Where it has ended by itself, this only tells how; where it still runs, it is ended.

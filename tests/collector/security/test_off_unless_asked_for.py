@@ -72,7 +72,7 @@ def test_a_process_with_files_that_cannot_be_used_ends_as_with_any_bad_setting(v
         timeout=60,
     )
     assert ended.returncode == 2
-    assert ended.stderr.strip().splitlines()[-1].startswith(f"{next(iter(variables))}: ")
+    assert ended.stderr.strip().splitlines()[-1].startswith(f"error: {next(iter(variables))}: ")
     assert "Traceback" not in ended.stderr
 
 

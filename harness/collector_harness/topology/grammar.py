@@ -6,6 +6,7 @@ the text or mapping that a Python caller gives.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,14 @@ from pathlib import Path
 import yaml
 
 from collector_harness.documents import load, load_file, validate
+from collector_harness.errors import InvalidInput, Problem
 from collector_harness.topology.building import build_topology
 from collector_harness.topology.spec import TopologySpec
 from collector_harness.topology.values import Topology
 
 __all__ = ["parse_topology"]
+
+_SHAPE = re.compile(r"\s*(star|chain|ring|mesh|random)\s*[:=( ]\s*(\d+)\s*\)?\s*")
 
 
 def parse_topology(
@@ -34,6 +38,13 @@ def parse_topology(
     if isinstance(topology, Path):
         document = load_file(topology, source)
     elif isinstance(topology, str):
+        if (short := _SHAPE.fullmatch(topology)) is not None:
+            raise InvalidInput(
+                Problem(
+                    message=f"'{topology}' is not a topology",
+                    hint=f"write: 'shape: {{{short[1]}: {short[2]}}}'",
+                )
+            )
         document = load(topology, source or "<topology>")
     else:
         return _from_mapping(topology, source or "<topology>")

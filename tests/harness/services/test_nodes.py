@@ -103,3 +103,9 @@ def test_a_name_that_nothing_has_is_told_once_with_what_was_meant(
     with pytest.raises(InvalidInput) as raised:
         BlockingMesh(mesh, runtime)["alhpa"]
     assert str(raised.value) == "there is no node 'alhpa'\nhint: did you mean 'alpha'?"
+
+
+def test_a_shape_alone_is_refused_with_the_right_spelling() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_topology("star:3")
+    assert str(raised.value) == "'star:3' is not a topology\nhint: write: 'shape: {star: 3}'"

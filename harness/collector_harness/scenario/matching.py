@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
-from collector_harness.plugins import installed_matchers
+from collector_harness.plugins import MatcherKind, installed_matchers
 from collector_harness.scenario.kinds import ABSENT, type_of
 from collector_harness.scenario.model.terms import seconds_of
 from collector_harness.scenario.pairing import paired
@@ -313,7 +313,18 @@ def _unordered(argument: object, actual: object, path: str) -> Found:
             yield Mismatch(path=f"{path}[{index}]", expected="no further item", actual=render(item))
 
 
-MATCHERS: Final[Mapping[str, Matcher]] = {
+def _brought(kind: MatcherKind) -> Matcher:
+    """Returns the matcher that a package brings, as one of ours."""
+
+    def matcher(argument: object, actual: object, path: str) -> Found:
+        wanted = argument.value if isinstance(argument, Given) else argument
+        if actual is ABSENT or not kind.matches(wanted, actual):
+            yield _mismatch(path, kind.expected(wanted), actual)
+
+    return matcher
+
+
+OWN_MATCHERS: Final[Mapping[str, Matcher]] = {
     "$exact": _exact,
     "$regex": _regex,
     "$any": _any,

@@ -103,8 +103,8 @@ async def test_a_file_that_cannot_be_used_ends_the_start_with_a_sentence(tmp_pat
     assert (process.returncode, output) == (3, b"")
     last = errors.decode().splitlines()[-1]
     assert last == (
-        f"error: COLLECTOR_REGISTRY: the registry file {path} cannot be used: it is not a database; "
-        "name another file, or move this one away to begin with an empty registry"
+        f"error: COLLECTOR_REGISTRY: the registry file {path} cannot be used: it is not a "
+        "database; name another file, or move this one away to begin with an empty registry"
     )
     assert b"Traceback" not in errors
 

@@ -66,7 +66,7 @@ def _options(*, balance: bool) -> tuple[tuple[str, str | int], ...]:
         ("grpc.enable_retries", 0),
         # A service that was restarted is found again at once, not after gRPC's minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 500),
+        ("grpc.min_reconnect_backoff_ms", 2000),
         ("grpc.max_reconnect_backoff_ms", 1000),
         ("grpc.dns_min_time_between_resolutions_ms", 500),
         # A proxy that the environment names is for the world outside.

@@ -352,12 +352,6 @@ MATCHERS: Final[Mapping[str, Matcher]] = {
 }
 """Every matcher, also those that packages bring."""
 
-_OWN = {
-    name[1:]
-    for name, matcher in MATCHERS.items()
-    if matcher.__module__ == __name__ and matcher.__qualname__[:9] != "_brought."
-}
-
 
 def _mismatch(path: str, expected: str, actual: object, told: str | None = None) -> Mismatch:
     shown = "nothing" if actual is ABSENT else render(actual)

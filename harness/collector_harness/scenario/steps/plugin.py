@@ -30,7 +30,7 @@ async def plugin(step: PluginStep, at: Place) -> Answer:
         where = ".".join(map(str, first["loc"]))
         raise _wrong(step, f"its arguments do not fit: {where}: {first['msg']}") from error
     term = step.deadline if step.deadline is not None else at.defaults.deadline
-    limit = None if term is None else at.deadline(_Asking(term))
+    limit: float | None = None if term is None else at.deadline(_Asking(term))
     context = StepContext(
         nodes={part.name: part.address for part in at.mesh.parts},
         folder=at.library.document.folder,

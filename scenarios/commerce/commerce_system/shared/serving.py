@@ -6,7 +6,6 @@ What it serves is given to it. Here are its port, health, reflection, registrati
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -68,26 +67,13 @@ async def serving(what: Serving) -> AsyncIterator[str]:
     await server.start()
     address = f"{host}:{port}"
     try:
-        async with _registered(what, address):
-            yield address
-            health.leave()
+        if what.registered:
+            where, _, namespace = what.registered.partition("/")
+            await registry.register(where, namespace, what.service, address)
+        yield address
+        health.leave()
     finally:
         await server.stop(what.grace_seconds or None)
-
-
-@asynccontextmanager
-async def _registered(what: Serving, address: str) -> AsyncIterator[None]:
-    if not what.registered:
-        yield
-        return
-    where, _, namespace = what.registered.partition("/")
-    await registry.register(where, namespace, what.service, address)
-    try:
-        yield
-    finally:
-        # A registry that is away forgets nothing; callers find out by the address.
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            await registry.withdraw(where, namespace, what.service, address)
 
 
 async def run_until_told(

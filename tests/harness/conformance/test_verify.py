@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from collector_harness.client import NodeClient
 from collector_harness.conformance.rendering import render_verdicts
 from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.selection import NothingSelected
@@ -16,7 +17,8 @@ from collector_harness.conformance.verify import verify
 from collector_harness.errors import ExitCode, InvalidInput, TargetFailed
 from collector_harness.events import CaseFinished, RunFinished, RunStarted
 from collector_harness.reports.lines import plain
-from collector_harness.targets import Reference
+from collector_harness.targets import Reference, parse_target
+from collector_reference import Collector, CollectorSettings
 
 SUITE = load_suite(catalogue=catalogue())
 WITHOUT_PROBE = {"REG-001", "REG-003", "REG-010", "VAL-003", "LOOP-008", "CON-002"} | {
@@ -38,20 +40,68 @@ steps: [{step}]
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_reference_meets_every_requirement_in_process(judge, by_verdict, seed):
-    verdicts = judge("reference", seed=seed)
+def test_the_reference_meets_every_requirement_in_process(judge, by_verdict):
+    verdicts = judge("reference", seed=1)
     assert by_verdict(verdicts) == {Verdict.PASS: SUITE.covered}
-    assert verdicts.exit_code is ExitCode.OK
-    assert verdicts.notices == ()
-    assert verdicts.seed == seed
+    assert (verdicts.exit_code, verdicts.findings, verdicts.notices) == (ExitCode.OK, (), ())
+    assert verdicts.seed == 1
     assert verdicts.calls > 300
 
 
-def test_the_reference_meets_every_requirement_as_a_process(judge, by_verdict):
-    verdicts = judge("exec:{executable} -m collector_reference")
-    assert by_verdict(verdicts) == {Verdict.PASS: SUITE.covered}
+def test_the_reference_meets_what_can_be_seen_from_outside_as_a_process(judge, by_verdict):
+    verdicts = judge("exec:{executable} -m collector_reference", patterns=["SRV", "DSP-00*"])
+    found = by_verdict(verdicts)
+    assert found[Verdict.UNSUPPORTED] == {"SRV-006"}
+    assert verdicts["SRV-006"].reason == "it can be seen only through the Python API"
+    assert set(found) == {Verdict.PASS, Verdict.UNSUPPORTED, Verdict.DESELECTED}
     assert (verdicts.exit_code, verdicts.notices) == (ExitCode.OK, ())
+
+
+def test_a_profile_selects_its_families_and_what_these_build_on(judge, by_verdict):
+    found = by_verdict(judge("reference", profile="security", patterns=["SEC-004"]))
+    assert "SEC-004" in found[Verdict.PASS]
+    assert "SEC-001" in found[Verdict.DESELECTED]
+
+
+def test_what_cases_need_and_the_target_lacks_is_unsupported(tmp_path, judge):
+    text = scenario("{list: shop}").replace("requirements", "needs: [persistence]\nrequirements")
+    (tmp_path / "x.scenario.yaml").write_text(text)
+    verdicts = judge("exec:{executable} -m collector_reference", suite=tmp_path)
+    assert verdicts["DSP-004"].verdict is Verdict.UNSUPPORTED
+    assert "persistence" in verdicts["DSP-004"].reason
+    assert verdicts.exit_code is ExitCode.NOTHING_RAN
+
+
+def test_what_a_target_declares_and_does_not_show_is_a_finding(tmp_path, judge, stranger):
+    (tmp_path / "x.scenario.yaml").write_text(scenario("{list: shop}"))
+    command = stranger("without_probe").removeprefix("exec:")
+    target = tmp_path / "target.yaml"
+    target.write_text(
+        f"version: 1\nlaunch: {{exec: '{command}'}}\ncapabilities: [probe, reflection]\n"
+    )
+    verdicts = judge(str(target), suite=tmp_path)
+    assert verdicts.findings == (
+        "the target declares the capability 'probe', and does not show it",
+    )
+    assert verdicts["DSP-004"].verdict is Verdict.PASS
+    assert verdicts.exit_code is ExitCode.FAILED
+
+
+def test_rounds_that_end_alike_are_no_finding(tmp_path, judge):
+    (tmp_path / "x.scenario.yaml").write_text(scenario("{list: shop}"))
+    verdicts = judge("reference", suite=tmp_path, rounds=3)
+    (case,) = verdicts["DSP-004"].cases
+    assert case.rounds == ("passed",) * 3
+
+
+def test_a_collector_that_passes_every_other_time_is_flaky(tmp_path, judge):
+    step = "{register: {namespace: shop, service: S, methods: [M]}}"
+    text = scenario(step).replace("requirements", "isolation: shared\nrequirements")
+    (tmp_path / "x.scenario.yaml").write_text(text)
+    verdicts = judge("reference", suite=tmp_path, rounds=2)
+    assert verdicts["DSP-004"].verdict is Verdict.FLAKY
+    assert verdicts["DSP-004"].reason.startswith("it passed in 1 of 2 rounds: ")
+    assert verdicts.exit_code is ExitCode.FAILED
 
 
 def test_what_is_not_covered_is_told(judge):
@@ -63,19 +113,21 @@ def test_what_is_not_covered_is_told(judge):
 def test_a_selection_runs_only_what_it_names_and_builds_on(judge, by_verdict):
     events = []
     verdicts = judge("reference", patterns=["DSP-010"], emit=events.append)
+    wanted = catalogue().with_prerequisites({"DSP-010"}) & SUITE.covered
+    assert {"DSP-010", "DSP-004"} <= wanted
     assert by_verdict(verdicts) == {
-        Verdict.PASS: {"DSP-010", "DSP-004"},
-        Verdict.DESELECTED: SUITE.covered - {"DSP-010", "DSP-004"},
+        Verdict.PASS: wanted,
+        Verdict.DESELECTED: SUITE.covered - wanted,
     }
-    ran = [event.requirements for event in events if isinstance(event, CaseFinished)]
-    assert sorted(ran) == [("DSP-004",), ("DSP-010",)]
+    ran = {event.requirements for event in events if isinstance(event, CaseFinished)}
+    assert ran == {(key,) for key in wanted}
     assert isinstance(events[0], RunStarted)
     assert isinstance(events[-1], RunFinished)
 
 
 def test_the_same_seed_gives_the_same_verdicts_and_documents(judge):
     def document():
-        found = judge("reference", seed=3, patterns=["SRV", "REG"]).as_json()
+        found = judge("reference", seed=3, patterns=["SRV", "REG-00*"]).as_json()
         for requirement in found["requirements"]:
             for case in requirement["cases"]:
                 del case["seconds"]
@@ -102,13 +154,17 @@ def test_a_target_that_dies_of_the_first_calls_is_no_verdict_and_shows_its_log(j
 
 
 def test_without_a_probe_requirements_on_execution_are_unsupported(judge, stranger, by_verdict):
-    verdicts = judge(stranger("without_probe"))
-    assert by_verdict(verdicts) == {
-        Verdict.PASS: WITHOUT_PROBE,
-        Verdict.UNSUPPORTED: SUITE.covered - WITHOUT_PROBE,
-    }
+    verdicts = judge(stranger("without_probe"), patterns=["SRV-001", "SRV-002", *WITHOUT_PROBE])
+    found = by_verdict(verdicts)
+    assert found[Verdict.PASS] >= WITHOUT_PROBE
+    assert found[Verdict.UNSUPPORTED] >= {"SRV-001", "SRV-002"}
     assert verdicts["SRV-001"].reason == "the target carries no probe service"
     assert "carries no probe service" in verdicts.notices[0]
+
+
+def test_an_id_without_its_zeros_is_proposed(judge):
+    with pytest.raises(InvalidInput, match=r"did you mean 'DSP-004'"):
+        judge("exec:false", patterns=["DSP-04"])
 
 
 def test_only_unsupported_requirements_are_no_success(judge, stranger):
@@ -117,10 +173,10 @@ def test_only_unsupported_requirements_are_no_success(judge, stranger):
 
 
 def test_a_collector_that_lacks_something_is_judged_and_told_so(judge, stranger, by_verdict):
-    verdicts = judge(stranger("half_deaf"), patterns=["REG"])
+    verdicts = judge(stranger("half_deaf"), patterns=["REG-001", "REG-003", "REG-010"])
     found = by_verdict(verdicts)
-    assert found[Verdict.FAIL] == {"REG-010"}
-    assert found[Verdict.PASS] == {"REG-001", "REG-003"}
+    assert found[Verdict.FAIL] == {"WIR-001"}
+    assert verdicts["REG-010"].blocked_by == ("WIR-001",)
     assert verdicts.exit_code is ExitCode.FAILED
     assert verdicts.notices == (
         "ListServices does not answer: UNIMPLEMENTED what is a list?",
@@ -128,14 +184,37 @@ def test_a_collector_that_lacks_something_is_judged_and_told_so(judge, stranger,
     )
 
 
-def test_a_running_collector_cannot_be_verified_yet(judge):
-    with pytest.raises(InvalidInput, match="cannot be verified yet"):
-        judge("attach:127.0.0.1:9")
+def test_of_a_running_collector_is_seen_what_needs_no_launch_and_the_rest_is_told(
+    by_verdict,
+):
+    async def run():
+        settings = CollectorSettings(collector_id="hub", namespaces=("shop",), probe=("shop",))
+        async with Collector(settings) as collector:
+            target = parse_target(f"attach:{collector.address}")
+            verdicts = await verify(target, patterns=["SRV", "LOOP-008", "REG-001"])
+            return verdicts, collector.connections(), await _services(collector.address)
+
+    verdicts, connections, services = asyncio.run(run())
+    found = by_verdict(verdicts)
+    assert {"SRV-001", "SRV-002"} <= found[Verdict.PASS]
+    assert found[Verdict.UNSUPPORTED] >= {"LOOP-008", "REG-001", "SRV-006"}
+    assert "links" in verdicts["LOOP-008"].reason
+    assert "leave something behind" in verdicts["REG-001"].reason
+    assert Verdict.FAIL not in found
+    assert connections == ()
+    assert services == {"conformance.Probe"}
 
 
-def test_an_unmatched_pattern_starts_nothing(judge):
+async def _services(address):
+    async with NodeClient(address, node="hub") as client:
+        reply = await client.list_services("shop")
+    return {each["service_name"] for each in reply.response["services"]}
+
+
+def test_an_unmatched_pattern_starts_nothing(judge, tmp_path):
+    (tmp_path / "x.scenario.yaml").write_text(scenario("{list: shop}"))
     with pytest.raises(NothingSelected, match="FLT-006"):
-        judge("exec:false", patterns=["FLT-006"])
+        judge("exec:false", patterns=["FLT-006"], suite=tmp_path)
 
 
 def test_an_empty_suite_starts_nothing(judge, tmp_path):

@@ -380,7 +380,7 @@ STEPS = {
     ),
     "a block without steps": Broken(text="  - steps: «[]\n", message="there are no steps"),
     "a line of a script that does two things": Broken(
-        text="  - stream: shop.Cart/Watch\n    script: [«{send: 1, receive: 2}]\n",
+        text="  - stream: shop.Cart/Watch\n    via: hub\n    script: [«{send: 1, receive: 2}]\n",
         message="exactly one thing",
     ),
     "a request without a path": Broken(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
 from collector_harness.scenario.judging import (
     Values,
@@ -104,10 +103,3 @@ def test_percentiles_compare_with_durations() -> None:
 def test_failures_are_not_overlooked_because_they_were_fast() -> None:
     found = unmet_by_all({"p50": {"$lt": "1s"}}, answers("OK", "INTERNAL"), assume=with_status)
     assert paths(found) == ["[1].status"]
-
-
-def test_what_cannot_be_expected_of_many_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="'delivery' cannot yet be expected"):
-        unmet_by_all({"delivery": "exactly_once"}, answers("OK"), assume=with_status)
-    with pytest.raises(InvalidInput, match="take a mapping"):
-        unmet_by_all({"all": 3}, answers("OK"), assume=with_status)

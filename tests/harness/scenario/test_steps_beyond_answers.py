@@ -174,7 +174,8 @@ def test_a_node_without_metrics_says_how_to_get_some(run_all: Any, alone: Any) -
 
 def test_the_log_of_a_process_is_observed_too(run_all: Any, alone: Any) -> None:
     text = alone(
-        "- observe: only\n  expect: {logs: {$len: {$ge: 0}}}\n- observe: only\n  expect: {rpcs: {}}\n"
+        "- observe: only\n  expect: {logs: {$len: {$ge: 0}}}\n"
+        "- observe: only\n  expect: {rpcs: {}}\n"
     ).replace(
         "probe: [shop]", "probe: [shop], collector: 'exec:{executable} -m collector_reference'"
     )

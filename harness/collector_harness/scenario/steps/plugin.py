@@ -40,7 +40,7 @@ async def plugin(step: PluginStep, at: Place) -> Answer:
     begin = time.perf_counter()
     try:
         async with asyncio.timeout(limit):
-            values = await step.kind.perform(arguments, context)
+            values: object = await step.kind.perform(arguments, context)
     except TimeoutError as error:
         raise _wrong(step, f"it was not done within {limit}s") from error
     except HarnessError:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from collector_harness.errors import InvalidInput
+from collector_harness.errors import HarnessError, InvalidInput
 
 if TYPE_CHECKING:
     from collector_harness.blocking import BlockingMesh
@@ -76,7 +76,11 @@ class Meshes:
 
         plan = FaultPlan.everything(topology) if faults else NO_FAULTS
         lease = self.pool.lease(topology, plan=plan, seed=self.options.seed)
-        mesh = self.runtime.run(lease.__aenter__())
+        try:
+            mesh = self.runtime.run(lease.__aenter__())
+        except HarnessError as error:
+            # How the harness came to know it is of no use to whoever wrote the test.
+            raise error.with_traceback(None) from None
         try:
             yield BlockingMesh(mesh, self.runtime)
         except BaseException:

@@ -107,7 +107,10 @@ class ScenarioItem(pytest.Item):
     ) -> str:
         """Returns the card of the failure, the whole one with `-vv`; no traceback of ours."""
         if isinstance(excinfo.value, ScenarioFailed):
-            return _card(excinfo.value.finished, whole=self.config.get_verbosity() >= 2)
+            finished = excinfo.value.finished
+            # The first line is all that the summary of pytest shows.
+            card = _card(finished, whole=self.config.get_verbosity() >= 2)
+            return f"{_reason(finished)}\n\n{card}"
         if isinstance(excinfo.value, HarnessError):
             return str(excinfo.value)
         # Something that nobody foresaw: from here on, without the frames of pytest's own.
@@ -136,6 +139,19 @@ def _describe(item: ScenarioItem, scenario: Scenario) -> None:
     for requirement in scenario.file.requirements:
         item.extra_keyword_matches.add(requirement)
         item.user_properties.append(("requirement", requirement))
+
+
+def _reason(finished: CaseFinished) -> str:
+    from collector_harness.launchers.logs import sanitised
+
+    failure = finished.failure
+    if failure is None:
+        return str(finished.outcome)
+    told = failure.message
+    if failure.mismatches:
+        first = failure.mismatches[0]
+        told = f"{first.path}: expected {first.expected}, was {first.actual}"
+    return sanitised(told.partition("\n")[0])
 
 
 def _card(finished: CaseFinished, *, whole: bool) -> str:

@@ -43,13 +43,5 @@ def test_every_problem_is_told_with_its_line(run: Run, tmp_path: Path) -> None:
     assert ended.stdout == ""
 
 
-def test_what_no_engine_runs_yet_is_noted_and_not_wrong(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "later.scenario.yaml").write_text(GOOD + "secrets: {PASSWORD: THE_PASSWORD}\n")
-    ended = run("check", "later.scenario.yaml")
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("note: 'secrets' is part of the language, but not yet")
-    assert "later.scenario.yaml:10:1" in ended.stdout
-
-
 def test_nothing_to_check_is_no_success(run: Run) -> None:
     assert run("check", ".").returncode == 4

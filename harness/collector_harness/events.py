@@ -29,11 +29,14 @@ __all__ = [
     "Mismatch",
     "Notice",
     "Outcome",
+    "Part",
+    "RequirementJudged",
     "RunFinished",
     "RunStarted",
     "StepFinished",
     "StepStarted",
     "Totals",
+    "VerdictReached",
     "as_json",
 ]
 
@@ -90,6 +93,10 @@ class Failure:
     """The log tail of each node on the route, by node name."""
     reproduce: str = ""
     """A command line that runs this case alone again, with the same seed."""
+    request: object = None
+    """What was sent in the call that was made last, as JSON values; None where none was made."""
+    called: str = ""
+    """Who was called with it and what, such as `west: /collector.Registry/Lookup`."""
     by_hand: str = ""
     """A command line of grpcurl that makes the call again that was made last, without the harness;
     empty where there was none, or one that grpcurl cannot make."""
@@ -107,6 +114,18 @@ class Totals:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Which part of a divided suite a run is, so that all parts can be put together again."""
+
+    shard: str
+    """Such as `2/5`."""
+    cases: int
+    """How many cases all parts have together, each counted once."""
+    digest: str
+    """Of the ids of all those cases: equal for parts of the same whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
     """The first event of a run."""
 
@@ -117,6 +136,10 @@ class RunStarted:
     target: str
     """The collector under test, as the user named it."""
     version: int = STREAM_VERSION
+    began: str = ""
+    """When, in UTC, such as `2026-01-31T12:00:00Z`; empty in streams of older versions."""
+    part: Part | None = None
+    """Which part of a divided suite it is; None for a whole one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,6 +174,10 @@ class CaseStarted:
     source: str
     """The file as the user named it."""
     requirements: tuple[str, ...] = ()
+    topology: object = None
+    """What it runs on, bounded: `{"nodes": [{"name", "kind", "namespaces"}], "links": [["west",
+    "east"]], "left_out": 0}`, where `kind` is `target`, `reference`, `other`, `peer` or
+    `service`; None where it runs on nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +188,10 @@ class StepStarted:
     step: str
     """Its place in the case, such as `2` or `3.1` for a step inside a step."""
     title: str
+    action: str = ""
+    """What kind of step it is, such as `dispatch` or `fault`."""
+    at: float = 0.0
+    """Seconds since the case began."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,6 +213,8 @@ class CallFinished:
     """As JSON values; None when gRPC failed."""
     handled_by: str | None
     seconds: float
+    at: float = 0.0
+    """When the call was made, in seconds since the case began."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,6 +249,42 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RequirementJudged:
+    """What a verification found out about one requirement; after the last case."""
+
+    requirement: str
+    """Its id."""
+    level: str
+    text: str
+    sources: tuple[str, ...]
+    """Each in full."""
+    verdict: str
+    """As `conformance.verdicts.Verdict` names it."""
+    reason: str = ""
+    cases: tuple[str, ...] = ()
+    """The ids of its cases, as `CaseFinished` names them; those that did not run too."""
+    blocked_by: tuple[str, ...] = ()
+    reproduce: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictReached:
+    """What a verification found out as a whole; after the last requirement."""
+
+    suite_version: str
+    target: str
+    totals: Mapping[str, int]
+    """How many requirements got each verdict."""
+    families: Mapping[str, str]
+    """What each family of requirements is about, in the catalogue's order."""
+    findings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
+    """The ids of requirements that the suite has no case for."""
+    as_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunFinished:
     """The last event of a run. A stream without it was cut off."""
 
@@ -235,6 +304,8 @@ Event = (
     | StepFinished
     | CaseFinished
     | Notice
+    | RequirementJudged
+    | VerdictReached
     | RunFinished
 )
 

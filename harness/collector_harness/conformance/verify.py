@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collector_harness.conformance.applicability import Shown, is_left_out, unsupported
 from collector_harness.conformance.haste import in_haste
+from collector_harness.conformance.judged import judged
 from collector_harness.conformance.known_failures import KnownFailures
 from collector_harness.conformance.ledger import Ledger, ledger
 from collector_harness.conformance.observing import mismatches, observe
@@ -23,7 +24,7 @@ from collector_harness.conformance.selection import NothingSelected, select
 from collector_harness.conformance.smoke import smoke
 from collector_harness.conformance.suite import Suite, SuiteCase, load_suite
 from collector_harness.conformance.verdicts import CaseResult, Verdicts, decide, reproduce
-from collector_harness.events import CallFinished, CaseFinished, Emit, Event, Outcome
+from collector_harness.events import CallFinished, CaseFinished, Emit, Event, Outcome, RunFinished
 from collector_harness.scenario.engine import new_seed, run_cases
 from collector_harness.targets import AttachTarget, Target
 
@@ -89,7 +90,8 @@ async def verify(
         for each in asked[key]
         if not reasons[each.name]
     }
-    if runnable:
+    try:
+        # With nothing to run it tells of a run of nothing: a stream is never without an end.
         await run_cases(
             [case for each in runnable.values() for case in each.rounds(rounds)],
             target=target,
@@ -98,6 +100,9 @@ async def verify(
             jobs=1 if isinstance(target, AttachTarget) else jobs,
             seed=seed,
         )
+    except BaseException:
+        record.end(None)
+        raise
     results = {
         key: [
             _result(
@@ -117,7 +122,7 @@ async def verify(
     requirements = decide(
         results, selected=selected, catalogue=every, target=str(target), seed=seed, known=excused
     )
-    return Verdicts(
+    verdicts = Verdicts(
         suite_version=every.version,
         target=str(target),
         seed=seed,
@@ -129,6 +134,15 @@ async def verify(
         findings=(*lacking, *(known.unmatched(requirements) if known is not None else ())),
         as_of=as_of,
     )
+    ids = {
+        each.name: tuple(case.id for case in each.rounds(rounds))
+        for cases in loaded.cases.values()
+        for each in cases
+    }
+    for event in judged(verdicts, catalogue=every, ids=ids):
+        record(event)
+    record.end(verdicts.exit_code)
+    return verdicts
 
 
 def selected_suite(
@@ -188,10 +202,15 @@ def _result(
 
 @dataclass(kw_only=True, slots=True)
 class _Record:
-    """Passes events on, and keeps what a verdict needs of them."""
+    """Passes events on, and keeps what a verdict needs of them.
+
+    The end of the run is kept back until there is a verdict: it is the last event of the stream,
+    and its exit code is that of the whole.
+    """
 
     emit: Emit | None
     calls: int = 0
+    last: RunFinished | None = None
     finished: dict[str, CaseFinished] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
@@ -199,5 +218,14 @@ class _Record:
             self.calls += 1
         elif isinstance(event, CaseFinished):
             self.finished[event.case] = event
+        elif isinstance(event, RunFinished):
+            self.last = event
+            return
         if self.emit is not None:
             self.emit(event)
+
+    def end(self, exit_code: int | None) -> None:
+        """Passes the end on, with this exit code, or with its own where it is None."""
+        last, self.last = self.last, None
+        if last is not None and self.emit is not None:
+            self.emit(last if exit_code is None else replace(last, exit_code=exit_code))

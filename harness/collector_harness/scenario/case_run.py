@@ -37,6 +37,7 @@ from collector_harness.scenario.pool import MeshPool
 from collector_harness.scenario.scope import Scope
 from collector_harness.scenario.secrets import Mask, read_secrets, with_secrets
 from collector_harness.scenario.steps.base import Location, Place, Unmet
+from collector_harness.scenario.telling import told_topology
 from collector_harness.scenario.walk import do_steps
 from collector_harness.targets import Reference, Target
 
@@ -83,6 +84,7 @@ class _CaseRun:
     _last_call: Reply | None = None
     _unreachable: bool = False
     """Whether a call failed in gRPC itself, as it does when who answers is gone."""
+    _begin: float = field(default_factory=time.perf_counter)
     _broken: dict[int, Place] = field(default_factory=dict)
     """The innermost step of each error that is no unmet expectation, by its identity."""
     _cut_off: Place | None = None
@@ -92,7 +94,7 @@ class _CaseRun:
     """Hides the secrets in everything that is emitted."""
 
     async def run(self, pool: MeshPool) -> Verdict:
-        begin = time.perf_counter()
+        begin = self._begin
         file, scenario = self.case.scenario.file, self.case.scenario
         self.emit(
             CaseStarted(
@@ -100,6 +102,7 @@ class _CaseRun:
                 scenario=scenario.title,
                 source=scenario.source,
                 requirements=file.requirements,
+                topology=told_topology(scenario.topology),
             )
         )
         try:
@@ -221,7 +224,15 @@ class _CaseRun:
     # What the steps tell while they are done.
 
     def step_started(self, at: Place) -> None:
-        self.emit(StepStarted(case=self.case.id, step=at.number, title=at.title))
+        self.emit(
+            StepStarted(
+                case=self.case.id,
+                step=at.number,
+                title=at.title,
+                action=at.action,
+                at=time.perf_counter() - self._begin,
+            )
+        )
 
     def step_finished(self, at: Place, outcome: Outcome, seconds: float) -> None:
         if outcome is Outcome.ERROR and self._cut_off is None:
@@ -248,6 +259,7 @@ class _CaseRun:
                 response=reply.response,
                 handled_by=reply.handled_by,
                 seconds=reply.seconds,
+                at=max(0.0, time.perf_counter() - self._begin - reply.seconds),
             )
         )
 
@@ -268,6 +280,8 @@ class _CaseRun:
             logs=self._logs(mesh, () if answer is None else answer.route),
             reproduce=self._reproduce(),
             by_hand=self._by_hand(mesh),
+            request=None if self._last_call is None else self._last_call.request,
+            called=_called(self._last_call),
         )
 
     def _wrong(self, error: HarnessError, mesh: Mesh | None = None) -> None:
@@ -309,6 +323,8 @@ class _CaseRun:
             logs={} if mesh is None else self._logs(mesh, ()),
             reproduce=self._reproduce(),
             by_hand=self._by_hand(mesh),
+            request=None if self._last_call is None else self._last_call.request,
+            called=_called(self._last_call),
         )
 
     def _pointed(self, error: Unmet) -> Location:
@@ -360,6 +376,10 @@ def _can_die(part: MeshNode) -> bool:
     if isinstance(part, MeshService) and not part.service.launched:
         return False
     return part.alive and part.collector is None
+
+
+def _called(call: Reply | None) -> str:
+    return "" if call is None else f"{call.node}: {call.rpc}"
 
 
 def _step_title(at: Place) -> str:

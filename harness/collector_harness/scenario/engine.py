@@ -9,10 +9,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Hashable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 from collector_harness.errors import ExitCode, InvalidInput
-from collector_harness.events import Emit, Outcome, RunFinished, RunStarted, Totals
+from collector_harness.events import Emit, Outcome, Part, RunFinished, RunStarted, Totals
 from collector_harness.scenario.case_run import Verdict, run_case
 from collector_harness.scenario.loading import Case
 from collector_harness.scenario.pool import MeshPool
@@ -49,13 +50,14 @@ async def run_cases(
     jobs: int = 1,
     seed: int | None = None,
     fail_fast: bool = False,
+    part: Part | None = None,
 ) -> ExitCode:
     """Runs cases, at most `jobs` at a time and begun in the order given.
 
     Emits `RunStarted` first and `RunFinished` last, also when it is cancelled, by which time
     nothing that it started is left. Returns what the run ends with: the exit code of a
     failed expectation before that of a node that died before any other; `NOTHING_RAN` for
-    no cases. `fail_fast` begins no further case after the first that does not pass.
+    no cases. `part` says which part of a divided suite the cases are. `fail_fast` begins no further case after the first that does not pass.
     """
     _check_unique(cases)
     target = Reference() if target is None else target
@@ -67,6 +69,8 @@ async def run_cases(
             scenarios=len({case.scenario for case in cases}),
             cases=len(cases),
             target=str(target),
+            began=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            part=part,
         )
     )
     pool = MeshPool(target=target, emit=emit)

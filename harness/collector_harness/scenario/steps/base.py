@@ -93,6 +93,8 @@ class Place:
     """Takes every answer to a call that was made for the step."""
     library: Library
     """The definitions that there are where it stands; its location is in the document of these."""
+    action: str = ""
+    """What kind of step it is, such as `dispatch`."""
 
     def inside(self, step: StepBase, *, index: int, location: Location, key: str = "") -> Place:
         """Returns the place of a step inside this one, counted from 1."""
@@ -101,6 +103,7 @@ class Place:
             self,
             number=number,
             title=self._filled(title_of(step)),
+            action=step.action,
             location=location,
             scope=self.scope.child(number),
         )

@@ -6,7 +6,6 @@ It is asked for one service, and for what that imports, in either version of ref
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import grpc
 import grpc.aio
@@ -50,25 +49,17 @@ async def files_of(
 async def _ask(
     channel: grpc.aio.Channel, version: str, service: str, address: str
 ) -> FileDescriptorSet:
-    questions: asyncio.Queue[object] = asyncio.Queue()
-
-    async def asked() -> AsyncIterator[object]:
-        while (question := await questions.get()) is not None:
-            yield question
-
-    # The messages of both versions are the same on the wire.
-    call = channel.stream_stream(
+    # A call for each question. In one call for all, a server that lacks this version may have
+    # answered before the first question is written, and then gRPC tells INTERNAL, not
+    # UNIMPLEMENTED. The messages of both versions are the same on the wire.
+    ask = channel.unary_unary(
         f"/{version}/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-    )(asked())
-    answers = aiter(call)
+    )
 
     async def files(**question: str) -> list[FileDescriptorProto]:
-        questions.put_nowait(reflection_pb2.ServerReflectionRequest(**question))
-        answer = await anext(answers, None)
-        if answer is None:
-            raise BackendUnusable(service, address, "its reflection ended without an answer")
+        answer = await ask(reflection_pb2.ServerReflectionRequest(**question))
         if answer.HasField("error_response"):
             raise BackendUnusable(
                 service,
@@ -81,21 +72,17 @@ async def _ask(
             for data in answer.file_descriptor_response.file_descriptor_proto
         ]
 
-    try:
-        found = {file.name: file for file in await files(file_containing_symbol=service)}
-        # Some servers send what is imported along, some do not.
-        while missing := [
-            name for file in found.values() for name in file.dependency if name not in found
-        ]:
-            if len(found) > _MAX_FILES:
-                raise BackendUnusable(service, address, f"it imports over {_MAX_FILES} files")
-            for file in await files(file_by_filename=missing[0]):
-                found[file.name] = file
-            if missing[0] not in found:
-                raise BackendUnusable(
-                    service, address, f"its reflection gave another file than '{missing[0]}'"
-                )
-    finally:
-        questions.put_nowait(None)
-        call.cancel()
+    found = {file.name: file for file in await files(file_containing_symbol=service)}
+    # Some servers send what is imported along, some do not.
+    while missing := [
+        name for file in found.values() for name in file.dependency if name not in found
+    ]:
+        if len(found) > _MAX_FILES:
+            raise BackendUnusable(service, address, f"it imports over {_MAX_FILES} files")
+        for file in await files(file_by_filename=missing[0]):
+            found[file.name] = file
+        if missing[0] not in found:
+            raise BackendUnusable(
+                service, address, f"its reflection gave another file than '{missing[0]}'"
+            )
     return FileDescriptorSet(file=found.values())

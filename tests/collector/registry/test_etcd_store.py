@@ -265,7 +265,7 @@ def test_without_the_library_the_extra_is_named():
     run = started("etcd:127.0.0.1:1/x", "-c", script)
     assert run.returncode == 3
     assert run.stderr.splitlines()[-1] == (
-        "a registry or membership in etcd needs a library that is not installed: "
+        "error: a registry or membership in etcd needs a library that is not installed: "
         "pip install 'collector-harness[etcd]'"
     )
     assert "Traceback" not in run.stderr

@@ -17,8 +17,8 @@ import jwt
 
 from commerce_system.databases import made_databases
 from commerce_system.gateway.tokens import AUDIENCE
-from commerce_system.shared.process import run
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.process import run
+from commerce_system.settings import ServiceSettings
 from commerce_system.system import whole_system
 
 _TOLD = """\

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from commerce_system.shared.database import database_url
+from shared_system.database import database_url
 
 __all__ = ["made_databases", "postgresql_server", "two_databases"]
 

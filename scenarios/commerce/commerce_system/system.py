@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from commerce_system.gateway.server import gateway_server
 from commerce_system.orders.server import orders_server
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.settings import ServiceSettings
 from commerce_system.users.server import users_server
 
 __all__ = ["Addresses", "whole_system"]

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 COMMERCE = ROOT / "scenarios" / "commerce"
-sys.path.insert(0, str(COMMERCE))
+sys.path[:0] = [str(COMMERCE), str(COMMERCE.parent)]
 SECRET = "a secret of at least sixty-four bytes, because it signs by SHA-512 too"
 NEEDED = ("alembic", "fastapi", "httpx", "simplejson", "sqlalchemy", "uvicorn")
 
@@ -65,7 +65,7 @@ def ask(databases: tuple[str, str], which: int, statement: str) -> list[tuple[An
     """Asks a database past the services."""
     from sqlalchemy import create_engine, text
 
-    from commerce_system.shared.database import database_url
+    from shared_system.database import database_url
 
     engine = create_engine(database_url(databases[which]))
     try:
@@ -120,7 +120,7 @@ def shop(databases: tuple[str, str]) -> Starting:
     """Starts a shop: `async with shop(practices=...)`. Settings are those of the services."""
     import httpx
 
-    from commerce_system.shared.settings import ServiceSettings
+    from commerce_system.settings import ServiceSettings
     from commerce_system.system import whole_system
 
     @contextlib.asynccontextmanager

@@ -37,7 +37,7 @@ def test_nginx_goes_round_three_gateways_and_passes_grpc(
 
     from commerce_system.gateway.server import gateway_server
     from commerce_system.proxy import proxy
-    from commerce_system.shared.settings import ServiceSettings
+    from commerce_system.settings import ServiceSettings
     from commerce_system.wire import users_pb2, users_pb2_grpc
 
     async def run() -> None:

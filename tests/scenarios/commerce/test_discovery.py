@@ -37,7 +37,7 @@ class Instances:
         self.servers: dict[str, Any] = {}
 
     async def start(self, name: str, **settings: Any) -> str:
-        from commerce_system.shared.settings import ServiceSettings
+        from commerce_system.settings import ServiceSettings
         from commerce_system.users.server import users_server
         from commerce_system.wire import users_pb2, users_pb2_grpc
 
@@ -65,8 +65,8 @@ class Instances:
 
 
 def caller_of(notation: str, *without: str) -> Any:
-    from commerce_system.shared.calling import Caller, CallingSettings
-    from commerce_system.shared.practices import Practices
+    from shared_system.calling import Caller, CallingSettings
+    from shared_system.practices import Practices
 
     return Caller("users", notation, CallingSettings(pool=1), Practices.without(without))
 
@@ -91,7 +91,7 @@ def test_several_addresses_are_called_in_turn_and_a_dead_one_is_left_out(
 def test_without_discovery_the_first_address_is_all_that_is_known(
     tmp_path: Path, running: Any
 ) -> None:
-    from commerce_system.shared.failures import Failure
+    from shared_system.failures import Failure
 
     async def run() -> None:
         async with Instances(tmp_path) as users:
@@ -176,7 +176,7 @@ def test_names_are_looked_up_in_dns(tmp_path: Path, running: Any) -> None:
     ],
 )
 def test_what_is_no_place_is_refused(notation: str) -> None:
-    from commerce_system.shared.discovery import place
+    from shared_system.discovery import place
 
     with pytest.raises(ValueError, match="is n"):
         place(notation)

@@ -90,7 +90,7 @@ def test_one_trace_goes_from_rest_to_the_databases(
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from commerce_system.shared import tracing
+    from shared_system import tracing
 
     seen = InMemorySpanExporter()
     provider = TracerProvider()

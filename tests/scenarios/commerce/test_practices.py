@@ -80,9 +80,9 @@ def orders_of(databases: tuple[str, str]) -> Callable[..., Any]:
     import contextlib
 
     from commerce_system.orders.server import orders_server
-    from commerce_system.shared.practices import Practices
-    from commerce_system.shared.settings import ServiceSettings
+    from commerce_system.settings import ServiceSettings
     from commerce_system.wire import orders_pb2, orders_pb2_grpc
+    from shared_system.practices import Practices
 
     @contextlib.asynccontextmanager
     async def started(users: str, kept: bool, practice: str, **settings: Any) -> Any:
@@ -115,7 +115,7 @@ def orders_of(databases: tuple[str, str]) -> Callable[..., Any]:
 def test_pooled_channels_are_used_again(
     kept: bool, shop: Any, running: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from commerce_system.shared.practices import Practices
+    from shared_system.practices import Practices
 
     caplog.set_level(logging.INFO)
 
@@ -162,7 +162,7 @@ def test_a_lasting_failure_is_not_tried_again(orders_of: Any, running: Any) -> N
 
 @WITH_AND_WITHOUT
 def test_a_silent_service_is_not_waited_for(kept: bool, orders_of: Any, running: Any) -> None:
-    from commerce_system.shared.calling import CallingSettings
+    from shared_system.calling import CallingSettings
 
     async def run() -> None:
         users = Users()
@@ -196,7 +196,7 @@ def test_a_deadline_is_passed_on(kept: bool, orders_of: Any, running: Any) -> No
 
 @WITH_AND_WITHOUT
 def test_a_failure_has_the_code_of_its_kind(kept: bool, shop: Any, running: Any) -> None:
-    from commerce_system.shared.practices import Practices
+    from shared_system.practices import Practices
 
     async def run() -> None:
         practices = Practices() if kept else Practices.without(["codes"])
@@ -211,8 +211,8 @@ def test_a_failure_has_the_code_of_its_kind(kept: bool, shop: Any, running: Any)
 
 @WITH_AND_WITHOUT
 def test_a_failing_service_is_left_alone(kept: bool, orders_of: Any, running: Any) -> None:
-    from commerce_system.shared.breaker import BreakerSettings
-    from commerce_system.shared.calling import CallingSettings
+    from shared_system.breaker import BreakerSettings
+    from shared_system.calling import CallingSettings
 
     calling = CallingSettings(attempts=1, breaker=BreakerSettings(failures=3, open_seconds=0.3))
 
@@ -237,7 +237,7 @@ def test_a_failing_service_is_left_alone(kept: bool, orders_of: Any, running: An
 def test_a_correlation_id_is_on_every_hop(
     kept: bool, shop: Any, running: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from commerce_system.shared.practices import Practices
+    from shared_system.practices import Practices
 
     caplog.set_level(logging.INFO)
 
@@ -274,9 +274,9 @@ def test_health_tells_of_a_service_that_is_away(
     import httpx
 
     from commerce_system.gateway.server import gateway_server
-    from commerce_system.shared.practices import Practices
-    from commerce_system.shared.settings import ServiceSettings
+    from commerce_system.settings import ServiceSettings
     from commerce_system.users.server import users_server
+    from shared_system.practices import Practices
 
     async def run() -> None:
         practices = Practices() if kept else Practices.without(["health"])
@@ -296,7 +296,7 @@ def test_health_tells_of_a_service_that_is_away(
 def test_each_call_between_services_is_a_line(
     kept: bool, shop: Any, running: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from commerce_system.shared.practices import Practices
+    from shared_system.practices import Practices
 
     caplog.set_level(logging.INFO)
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException as AnyHttpException
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
 from starlette.responses import Response
 
 from commerce_system.gateway import schemas
-from commerce_system.gateway.edge import Edge
-from commerce_system.gateway.money import JsonResponse, read_json, to_minor
+from commerce_system.gateway.money import to_minor
 from commerce_system.gateway.presentation import order_json, user_json
 from commerce_system.gateway.services import Services
 from commerce_system.gateway.tokens import Tokens
-from commerce_system.gateway.translation import error_body, http_status
-from commerce_system.shared.failures import Failure
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.settings import ServiceSettings
 from commerce_system.wire import orders_pb2, users_pb2
+from shared_system.edge import Edge
+from shared_system.exact_json import JsonResponse
+from shared_system.rest import ExactRoute, add_errors, describe_errors
 
 __all__ = ["application"]
 
@@ -54,30 +50,6 @@ _TOKEN_ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class _ExactRequest(Request):
-    async def json(self) -> Any:
-        try:
-            return read_json(await self.body())
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from error
-
-
-class _ExactRoute(APIRoute):
-    """Reads bodies with exact numbers, and only JSON."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def exact(request: Request) -> Response:
-            if request.method == "POST":
-                kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-                if kind != "application/json":
-                    raise HTTPException(415, "the body must be application/json")
-            return await handle(_ExactRequest(request.scope, request.receive))
-
-        return exact
-
-
 def application(settings: ServiceSettings, services: Services) -> FastAPI:
     """Returns the gateway as an ASGI application."""
     app = FastAPI(title="commerce gateway", version="1", docs_url=None, redoc_url=None)
@@ -90,14 +62,18 @@ def application(settings: ServiceSettings, services: Services) -> FastAPI:
     if settings.open_routes:
         app.include_router(_routes(services))
     _add_health(app, settings, services)
-    _add_errors(app, settings)
-    _describe(app)
-    app.add_middleware(Edge, settings=settings)
+    add_errors(app, codes=settings.practices.codes)
+    describe_errors(app)
+    app.add_middleware(
+        Edge,
+        practices=settings.practices,
+        request_limit_seconds=settings.request_limit_seconds,
+    )
     return app
 
 
 def _routes(services: Services) -> APIRouter:
-    router = APIRouter(route_class=_ExactRoute)
+    router = APIRouter(route_class=ExactRoute)
 
     @router.post(
         "/users", status_code=201, response_model=schemas.MadeUser, responses=_MAKING_ERRORS
@@ -185,48 +161,3 @@ def _add_health(app: FastAPI, settings: ServiceSettings, services: Services) -> 
             },
         }
         return JsonResponse(content, 200 if all(well.values()) else 503)
-
-
-def _add_errors(app: FastAPI, settings: ServiceSettings) -> None:
-    @app.exception_handler(Failure)
-    async def failed(_request: Request, failure: Failure) -> Response:
-        status = http_status(failure.code) if settings.practices.codes else 500
-        headers = {"retry-after": "1"} if status in (429, 503) else None
-        return JsonResponse(error_body(failure), status, headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
-        return JsonResponse({"error": "; ".join(_sentences(error))}, 400)
-
-    @app.exception_handler(AnyHttpException)
-    async def refused(_request: Request, error: AnyHttpException) -> Response:
-        detail: object = error.detail
-        content = detail if isinstance(detail, dict) else {"error": detail}
-        return JsonResponse(content, error.status_code, dict(error.headers or {}))
-
-
-def _sentences(error: RequestValidationError) -> list[str]:
-    """Says for each mistake where it is and what it is; at most ten."""
-    told = []
-    for mistake in error.errors()[:10]:
-        place = ""
-        for part in mistake["loc"][1:]:
-            place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
-        told.append(f"{place or mistake['loc'][0]}: {mistake['msg']}"[:300])
-    return told
-
-
-def _describe(app: FastAPI) -> None:
-    """Has the OpenAPI tell our own answers to bad requests in place of FastAPI's."""
-    describe = app.openapi
-
-    def described() -> dict[str, Any]:
-        whole = describe()
-        for path in whole["paths"].values():
-            for operation in path.values():
-                operation["responses"].pop("422", None)
-        for name in ("HTTPValidationError", "ValidationError"):
-            whole["components"]["schemas"].pop(name, None)
-        return whole
-
-    app.openapi = described  # type: ignore[method-assign] # FastAPI's documented way

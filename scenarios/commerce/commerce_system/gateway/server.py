@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-import uvicorn
 
 from commerce_system.gateway.app import application
 from commerce_system.gateway.services import Services
-from commerce_system.shared.serving import CannotListen
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.settings import ServiceSettings
+from shared_system.http_serving import serving_http
 
 __all__ = ["gateway_server"]
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves the signals to the process that runs it."""
-        yield
 
 
 @asynccontextmanager
@@ -31,27 +19,10 @@ async def gateway_server(settings: ServiceSettings) -> AsyncIterator[str]:
     service that cannot be read, and `CannotListen`.
     """
     services = Services(settings)
-    host, _, port = settings.listen.rpartition(":")
     try:
-        listening = socket.create_server((host, int(port)), backlog=1024)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {settings.listen}: {error.strerror}") from error
-    server = _Server(
-        uvicorn.Config(
-            application(settings, services),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=max(1, round(settings.grace)),
-            h11_max_incomplete_event_size=32 * 1024,
-        )
-    )
-    running = asyncio.ensure_future(server.serve(sockets=[listening]))
-    try:
-        yield f"{host}:{listening.getsockname()[1]}"
+        async with serving_http(
+            application(settings, services), settings.listen, grace_seconds=settings.grace
+        ) as address:
+            yield address
     finally:
-        server.should_exit = True
-        await running
-        listening.close()
         await services.close()

@@ -7,10 +7,10 @@ import asyncio
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from commerce_system.shared.calling import Caller
-from commerce_system.shared.failures import Failure
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.settings import ServiceSettings
 from commerce_system.wire import orders_pb2, orders_pb2_grpc, users_pb2, users_pb2_grpc
+from shared_system.calling import Caller
+from shared_system.failures import Failure
 
 __all__ = ["Services"]
 

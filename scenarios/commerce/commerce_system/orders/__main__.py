@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from commerce_system.orders.server import orders_server
-from commerce_system.shared.process import run
+from commerce_system.process import run
 
 __all__ = ["main"]
 

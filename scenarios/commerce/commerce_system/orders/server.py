@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from commerce_system.orders.service import MIGRATIONS, SERVICE, OrderService
-from commerce_system.shared.calling import Caller
-from commerce_system.shared.database import Database
-from commerce_system.shared.observing import Observer
-from commerce_system.shared.serving import Serving, serving
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.settings import ServiceSettings
+from shared_system.calling import Caller
+from shared_system.database import Database
+from shared_system.observing import Observer
+from shared_system.serving import Serving, serving
 
 __all__ = ["orders_server"]
 

@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from commerce_system.orders.model import Item, Order
-from commerce_system.shared import checks
-from commerce_system.shared.calling import Caller
-from commerce_system.shared.database import Database
-from commerce_system.shared.failures import Failure
-from commerce_system.shared.observing import Observer, unary
 from commerce_system.wire import orders_pb2, users_pb2, users_pb2_grpc
+from shared_system import checks
+from shared_system.calling import Caller
+from shared_system.database import Database
+from shared_system.failures import Failure
+from shared_system.observing import Observer, unary
 
 __all__ = ["MIGRATIONS", "SERVICE", "OrderService"]
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from commerce_system.shared.process import run
+from commerce_system.process import run
 from commerce_system.users.server import users_server
 
 __all__ = ["main"]

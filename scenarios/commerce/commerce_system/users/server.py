@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from commerce_system.shared.database import Database
-from commerce_system.shared.observing import Observer
-from commerce_system.shared.serving import Serving, serving
-from commerce_system.shared.settings import ServiceSettings
+from commerce_system.settings import ServiceSettings
 from commerce_system.users.service import MIGRATIONS, SERVICE, UserService
+from shared_system.database import Database
+from shared_system.observing import Observer
+from shared_system.serving import Serving, serving
 
 __all__ = ["users_server"]
 

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from commerce_system.shared import checks
-from commerce_system.shared.database import Database
-from commerce_system.shared.failures import Failure
-from commerce_system.shared.observing import Observer, unary
 from commerce_system.users.model import User
 from commerce_system.wire import users_pb2
+from shared_system import checks
+from shared_system.database import Database
+from shared_system.failures import Failure
+from shared_system.observing import Observer, unary
 
 __all__ = ["MIGRATIONS", "SERVICE", "UserService"]
 

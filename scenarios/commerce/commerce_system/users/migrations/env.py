@@ -1,5 +1,5 @@
 """How alembic reaches the database of the users."""
 
-from commerce_system.shared.migrating import run_migrations
+from shared_system.migrating import run_migrations
 
 run_migrations()

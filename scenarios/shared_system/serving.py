@@ -17,8 +17,8 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
-from commerce_system.shared import registry
-from commerce_system.shared.health import Health
+from shared_system import registry
+from shared_system.health import Health
 
 __all__ = ["CannotListen", "Serving", "run_until_told", "serving"]
 

@@ -17,12 +17,12 @@ from typing import Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from commerce_system.shared import errand, logs, tracing
-from commerce_system.shared.breaker import Breaker, BreakerSettings
-from commerce_system.shared.channels import Channels
-from commerce_system.shared.discovery import place
-from commerce_system.shared.failures import FAILURE_TRAILER, Failure
-from commerce_system.shared.practices import Practices
+from shared_system import errand, logs, tracing
+from shared_system.breaker import Breaker, BreakerSettings
+from shared_system.channels import Channels
+from shared_system.discovery import place
+from shared_system.failures import FAILURE_TRAILER, Failure
+from shared_system.practices import Practices
 
 __all__ = ["Caller", "CallingSettings"]
 

@@ -63,7 +63,7 @@ def span(
         yield
         return
     context = None if parent is None else propagate.extract(dict(parent))
-    with trace.get_tracer("commerce").start_as_current_span(
+    with trace.get_tracer("shared_system").start_as_current_span(
         name, context=context, kind=trace.SpanKind[kind], attributes=values
     ):
         yield

@@ -23,9 +23,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
-from commerce_system.shared import errand, logs, tracing
-from commerce_system.shared.failures import Failure
-from commerce_system.shared.migrating import bring_up_to_date
+from shared_system import errand, logs, tracing
+from shared_system.failures import Failure
+from shared_system.migrating import bring_up_to_date
 
 __all__ = ["Database", "database_url"]
 

@@ -10,9 +10,9 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from commerce_system.shared.breaker import BreakerSettings
-from commerce_system.shared.calling import CallingSettings
-from commerce_system.shared.practices import Practices
+from shared_system.breaker import BreakerSettings
+from shared_system.calling import CallingSettings
+from shared_system.practices import Practices
 
 __all__ = ["ServiceSettings", "parse"]
 

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import grpc
 
-from commerce_system.shared.failures import Failure
-from commerce_system.shared.registry import addresses_of
+from shared_system.failures import Failure
+from shared_system.registry import addresses_of
 
 __all__ = ["Place", "place"]
 

@@ -8,7 +8,7 @@ import re
 import grpc
 from google.protobuf.message import Message
 
-from commerce_system.shared.failures import Failure
+from shared_system.failures import Failure
 
 __all__ = ["LARGEST_ID", "content_digest", "email", "identity", "invalid", "key", "text"]
 

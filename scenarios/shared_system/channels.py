@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 
-from commerce_system.shared.discovery import Place
+from shared_system.discovery import Place
 
 __all__ = ["Channels"]
 

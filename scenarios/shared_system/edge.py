@@ -1,4 +1,4 @@
-"""What surrounds every request at the gateway: the errand's id and deadline, the largest body,
+"""What surrounds every request at a REST front: the errand's id and deadline, the largest body,
 a log line, a span, and an answer without a stack trace when something breaks.
 """
 
@@ -10,9 +10,9 @@ import time
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from commerce_system.gateway.money import JsonResponse
-from commerce_system.shared import errand, logs, tracing
-from commerce_system.shared.settings import ServiceSettings
+from shared_system import errand, logs, tracing
+from shared_system.exact_json import JsonResponse
+from shared_system.practices import Practices
 
 __all__ = ["LARGEST_BODY", "Edge"]
 
@@ -23,9 +23,12 @@ LARGEST_BODY = 64 * 1024
 class Edge:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+    def __init__(
+        self, app: ASGIApp, practices: Practices, request_limit_seconds: float
+    ) -> None:
         self._app = app
-        self._settings = settings
+        self._practices = practices
+        self._limit = request_limit_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs one request."""
@@ -35,8 +38,8 @@ class Edge:
         headers = {
             key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
         }
-        practices = self._settings.practices
-        limit = self._settings.request_limit_seconds if practices.timeouts else None
+        practices = self._practices
+        limit = self._limit if practices.timeouts else None
         correlation = errand.begin(headers.get(errand.CORRELATION_HEADER), limit)
         began, status = time.monotonic(), 0
 

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from commerce_system.shared import errand, logs, tracing
-from commerce_system.shared.failures import FAILURE_TRAILER, Failure
-from commerce_system.shared.practices import Practices
+from shared_system import errand, logs, tracing
+from shared_system.failures import FAILURE_TRAILER, Failure
+from shared_system.practices import Practices
 
 __all__ = ["Observer", "unary"]
 

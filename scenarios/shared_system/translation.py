@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from commerce_system.shared.failures import Failure
+from shared_system.failures import Failure
 
 __all__ = ["error_body", "http_status"]
 

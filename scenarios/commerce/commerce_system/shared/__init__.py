@@ -1,1 +1,0 @@
-"""What the services have in common: calling each other, serving, databases, logs, settings."""

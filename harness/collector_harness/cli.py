@@ -28,8 +28,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Run one reference collector.",
     "verify": "Verify a collector against the protocol's requirements.",
     "explain": "Explain a requirement: its text, level and source.",
-    "schema": "Print the JSON Schema of scenario files.",
+    "schema": "Print the JSON Schema of scenario or target files.",
     "protos": "Write the protocol's .proto files to a folder.",
+    "init": "Write a skeleton with a scenario, tests and a workflow.",
 }
 """Each command and its short help. `NAME` lives in `collector_harness.commands.NAME`, as an
 attribute `command`."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -68,9 +68,18 @@ class Caller:
     """Calls one service. `name` is how logs and messages call it. Lives on one event loop."""
 
     def __init__(
-        self, name: str, notation: str, settings: CallingSettings, practices: Practices
+        self,
+        name: str,
+        notation: str,
+        settings: CallingSettings,
+        practices: Practices,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     ) -> None:
-        """Raises `ValueError` for a notation of a place that cannot be read."""
+        """Without `credentials` calls are not encrypted. Raises `ValueError` for a notation of a
+        place that cannot be read.
+        """
         self.name = name
         self._settings = settings
         self._practices = practices
@@ -80,17 +89,25 @@ class Caller:
             size=settings.pool,
             keep=practices.pooling,
             balance=practices.discovery,
+            credentials=credentials,
+            interceptors=interceptors,
         )
 
-    async def call(self, method: str, make: Callable[[grpc.aio.Channel], _Made[_Reply]]) -> _Reply:
-        """Calls what `make` binds to a channel and returns the reply. Retries are safe, because
-        every method of this system answers the same when it is called again.
+    async def call(
+        self,
+        method: str,
+        make: Callable[[grpc.aio.Channel], _Made[_Reply]],
+        *,
+        repeatable: bool = True,
+    ) -> _Reply:
+        """Calls what `make` binds to a channel and returns the reply. `repeatable` says that the
+        method answers the same when it is called again: only then are retries safe.
 
         Raises `Failure` with the code of what happened.
         """
         limit = self._limit()
         until = None if limit is None else time.monotonic() + limit
-        attempts = self._settings.attempts if self._practices.retries else 1
+        attempts = self._settings.attempts if self._practices.retries and repeatable else 1
         for attempt in range(1, attempts + 1):
             try:
                 return await self._attempt(method, make, attempt, until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
@@ -18,11 +18,23 @@ __all__ = ["Channels"]
 class Channels:
     """A pool, or with `keep=False` a channel for every call. Lives on one event loop."""
 
-    def __init__(self, place: Place, *, size: int, keep: bool, balance: bool) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        size: int,
+        keep: bool,
+        balance: bool,
+        credentials: grpc.ChannelCredentials | None = None,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    ) -> None:
+        """Without `credentials` the channels are not encrypted."""
         self._place = place
         self._size = size
         self._keep = keep
         self._options = _options(balance=balance)
+        self._credentials = credentials
+        self._interceptors = interceptors
         self._target = ""
         self._pool: tuple[grpc.aio.Channel, ...] = ()
         self._turns = itertools.count()
@@ -33,14 +45,12 @@ class Channels:
         """Lends a channel for a call. Raises `Failure` where nobody knows the service's place."""
         target = await self._place.target()
         if not self._keep:
-            async with grpc.aio.insecure_channel(target, self._options) as channel:
+            async with self._channel(target) as channel:
                 yield channel
             return
         if target != self._target:
             old, self._target = self._pool, target
-            self._pool = tuple(
-                grpc.aio.insecure_channel(target, self._options) for _ in range(self._size)
-            )
+            self._pool = tuple(self._channel(target) for _ in range(self._size))
             self._let_go(old)
         yield self._pool[next(self._turns) % self._size]
 
@@ -48,6 +58,13 @@ class Channels:
         """Closes every channel; calls in flight are cancelled."""
         pool, self._pool, self._target = self._pool, (), ""
         await asyncio.gather(*(channel.close() for channel in pool), *self._closing)
+
+    def _channel(self, target: str) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(target, self._options, interceptors=self._interceptors)
+        return grpc.aio.secure_channel(
+            target, self._credentials, self._options, interceptors=self._interceptors
+        )
 
     def _let_go(self, channels: tuple[grpc.aio.Channel, ...]) -> None:
         """Closes channels once their calls in flight had time to end."""

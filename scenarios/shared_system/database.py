@@ -1,7 +1,8 @@
 """A service's own database: SQLite in a file, or PostgreSQL, with the same code on top.
 
-Statements run in threads. The driver of SQLite blocks anyway, transactions are short, and a
-transaction in a thread is never torn in two by a caller that gives up: it ends either way.
+A transaction blocks its thread. Services on an event loop have theirs run in threads: the driver
+of SQLite blocks anyway, transactions are short, and a transaction in a thread is never torn in
+two by a caller that gives up: it ends either way.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import grpc
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
@@ -37,7 +38,11 @@ _THREADS = 8
 
 
 def database_url(notation: str) -> URL:
-    """Reads `sqlite:PATH`, `sqlite:///PATH` or `postgresql://...`. Raises `ValueError`."""
+    """Reads `sqlite:PATH`, `sqlite:///PATH`, `postgresql://...`, or `memory`, which is gone with
+    the process. Raises `ValueError`.
+    """
+    if notation == "memory":
+        return URL.create("sqlite", database=":memory:")
     scheme, _, rest = notation.partition(":")
     if scheme == "sqlite" and rest:
         path = rest.removeprefix("//").removeprefix("/") if rest.startswith("///") else rest
@@ -47,7 +52,7 @@ def database_url(notation: str) -> URL:
             return make_url(notation).set(drivername="postgresql+psycopg")
         except ArgumentError as error:
             raise ValueError(f"{scheme}: the address of the database cannot be read") from error
-    raise ValueError("a database is sqlite:PATH or postgresql://...")
+    raise ValueError("a database is sqlite:PATH, postgresql://... or memory")
 
 
 class Database:
@@ -62,55 +67,66 @@ class Database:
 
     async def migrate(self) -> None:
         """Brings the schema up to date. Several instances may do so at once."""
-        await self._in_thread(lambda: bring_up_to_date(self._engine, self._migrations))
+        await self._in_thread(self.migrate_here)
+
+    def migrate_here(self) -> None:
+        """Does what `migrate` does, in this thread."""
+        bring_up_to_date(self._engine, self._migrations)
 
     async def write(self, name: str, work: Callable[[Session], _Result]) -> _Result:
         """Runs `work` in one transaction, which is committed when it returns. `name` tells the
         span. Raises `IntegrityError`, and `Failure` for a database that is away, slow or broken.
         """
-        return await self._transaction(name, work, writes=True)
+        return await self._in_thread(lambda: self.transaction(name, work, writes=True))
 
     async def read(self, name: str, work: Callable[[Session], _Result]) -> _Result:
         """Runs `work`, which only reads, in one transaction. Raises as `write` does."""
-        return await self._transaction(name, work, writes=False)
+        return await self._in_thread(lambda: self.transaction(name, work, writes=False))
+
+    def transaction(
+        self, name: str, work: Callable[[Session], _Result], *, writes: bool
+    ) -> _Result:
+        """Does what `write` and `read` do, in this thread."""
+        left = errand.remaining()
+        limit = _LONGEST_SECONDS if left is None else min(left, _LONGEST_SECONDS)
+        until = time.monotonic() + (limit if self._bounded else _UNBOUNDED_SECONDS)
+        try:
+            with tracing.span(f"database {name}"):
+                connection = self._engine.connect().execution_options(writes=writes, until=until)
+                with connection, Session(bind=connection) as session, session.begin():
+                    result = work(session)
+                    session.flush()
+                    if time.monotonic() > until:
+                        # Nobody waits for this any more: it must not look as if it had failed.
+                        raise _slow()
+                    return result
+        except IntegrityError:
+            raise
+        except (DBAPIError, NoConnection) as error:
+            raise _failure(error, late=time.monotonic() >= until) from error
 
     async def is_well(self) -> bool:
         """Says whether the database answers."""
+        return await self._in_thread(self.is_well_here)
+
+    def is_well_here(self) -> bool:
+        """Does what `is_well` does, in this thread."""
         try:
-            await self.read("ask", lambda session: session.execute(text("SELECT 1")).scalar_one())
+            self.transaction(
+                "ask", lambda session: session.execute(text("SELECT 1")).scalar_one(), writes=False
+            )
         except Failure:
             return False
         return True
 
     async def close(self) -> None:
         """Waits for what runs, and closes the connections."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self.close_here)
+
+    def close_here(self) -> None:
+        """Does what `close` does, in this thread."""
+        self._threads.shutdown()
         self._engine.dispose()
-
-    async def _transaction(
-        self, name: str, work: Callable[[Session], _Result], *, writes: bool
-    ) -> _Result:
-        left = errand.remaining()
-        limit = _LONGEST_SECONDS if left is None else min(left, _LONGEST_SECONDS)
-        until = time.monotonic() + (limit if self._bounded else _UNBOUNDED_SECONDS)
-
-        def run() -> _Result:
-            connection = self._engine.connect().execution_options(writes=writes, until=until)
-            with connection, Session(bind=connection) as session, session.begin():
-                result = work(session)
-                session.flush()
-                if time.monotonic() > until:
-                    # Nobody waits for this any more: it must not look as if it had failed.
-                    raise _slow()
-                return result
-
-        try:
-            with tracing.span(f"database {name}"):
-                return await self._in_thread(run)
-        except IntegrityError:
-            raise
-        except (DBAPIError, NoConnection) as error:
-            raise _failure(error, late=time.monotonic() >= until) from error
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         context = contextvars.copy_context()
@@ -139,7 +155,16 @@ def _slow() -> Failure:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, pool_size=_THREADS, pool_timeout=_LONGEST_SECONDS)
+        # A database in memory is that of one connection, which all threads use in turn.
+        in_memory = url.database == ":memory:"
+        engine = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1 if in_memory else _THREADS,
+            max_overflow=0 if in_memory else 10,
+            pool_timeout=_LONGEST_SECONDS,
+            connect_args={"check_same_thread": False},
+        )
         event.listen(engine, "connect", _sqlite_connected)
         event.listen(engine, "begin", _sqlite_begins)
     else:

@@ -23,9 +23,7 @@ LARGEST_BODY = 64 * 1024
 class Edge:
     """The outermost layer of the application."""
 
-    def __init__(
-        self, app: ASGIApp, practices: Practices, request_limit_seconds: float
-    ) -> None:
+    def __init__(self, app: ASGIApp, practices: Practices, request_limit_seconds: float) -> None:
         self._app = app
         self._practices = practices
         self._limit = request_limit_seconds

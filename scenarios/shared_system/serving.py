@@ -20,9 +20,13 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from shared_system import registry
 from shared_system.health import Health
 
-__all__ = ["CannotListen", "Serving", "run_until_told", "serving"]
+__all__ = ["SERVER_OPTIONS", "CannotListen", "Serving", "run_until_told", "serving"]
 
-_LARGEST_REQUEST = 256 * 1024
+SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 256 * 1024),
+)
+"""A port is one server's, and a request has at most 256 KiB."""
 
 
 class CannotListen(Exception):
@@ -39,6 +43,9 @@ class Serving:
     listen: str = "127.0.0.1:0"
     grace_seconds: float = 10.0
     """Calls in flight may take so long when it ends; 0 cuts them."""
+    credentials: grpc.ServerCredentials | None = None
+    """Without them the port is not encrypted."""
+    interceptors: tuple[grpc.aio.ServerInterceptor, ...] = ()
     registered: str = ""
     """`host:port/namespace` of a collector's registry that is told of it, or nothing."""
 
@@ -47,10 +54,8 @@ class Serving:
 async def serving(what: Serving) -> AsyncIterator[str]:
     """Serves while the block runs, and yields the address. Raises `CannotListen`."""
     server = grpc.aio.server(
-        options=(
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", _LARGEST_REQUEST),
-        )
+        interceptors=what.interceptors,
+        options=SERVER_OPTIONS,
     )
     health = Health(what.service.full_name, what.is_well)
     server.add_generic_rpc_handlers((what.handler,))
@@ -59,7 +64,10 @@ async def serving(what: Serving) -> AsyncIterator[str]:
     reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
     host = what.listen.rpartition(":")[0]
     try:
-        port = server.add_insecure_port(what.listen)
+        if what.credentials is None:
+            port = server.add_insecure_port(what.listen)
+        else:
+            port = server.add_secure_port(what.listen, what.credentials)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {what.listen}") from error
     if port == 0:

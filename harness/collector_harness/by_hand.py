@@ -17,18 +17,27 @@ DESCRIPTORS: Final = "protos/collector.binpb"
 _TYPES = "type.googleapis.com/google.protobuf."
 _ANY = ("input", "output")
 _CONTRACT = "collector."
+_CONNECT = "collector.CollectiveDispatcher/Connect"
 
 
 def grpcurl_line(
-    rpc: str, request: object, *, address: str, descriptors: str = DESCRIPTORS
+    rpc: str,
+    request: object,
+    *,
+    address: str,
+    descriptors: str = DESCRIPTORS,
+    dialect: str = "native",
 ) -> str | None:
     """Returns the command line that makes a call again, quoted for a shell.
 
     `rpc` and `request` are as in `events.CallFinished`. The types of the contract come from the
     descriptor set, others from the server's reflection. None for a call that grpcurl cannot make:
-    one whose request are raw bytes, or holds a value of a type that nobody knows.
+    one whose request are raw bytes, or holds a value of a type that nobody knows, or is laid out
+    in another `dialect` than the descriptor set has it.
     """
     method = rpc.removeprefix("/")
+    if method == _CONNECT and dialect != "native":
+        return None
     words = ["grpcurl", "-plaintext"]
     if method.startswith(_CONTRACT):
         words += ["-protoset", descriptors]

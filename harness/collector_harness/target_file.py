@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -219,6 +220,10 @@ def load_target(path: Path) -> Target:
         capabilities=None if file.capabilities is None else frozenset(file.capabilities),
     )
     launch = file.launch
+    spoken = file.environment.get("COLLECTOR_DIALECT")
+    dialect: Literal["native", "accretional"] = (
+        "accretional" if spoken == "accretional" else file.dialect
+    )
     if launch.exec is None and (file.ready is not None or file.environment):
         where = document.position(("ready" if file.ready is not None else "environment",), key=True)
         raise InvalidInput(Problem(message="this is for `exec`", position=where))
@@ -226,9 +231,9 @@ def load_target(path: Path) -> Target:
         text = f"python:{launch.python}" if launch.python else f"attach:{launch.attach}"
         target = parse_target(text)
         if isinstance(target, PythonTarget):
-            return PythonTarget(module=target.module, factory=target.factory, declares=declares)
+            return replace(target, declares=declares, dialect=file.dialect)
         assert isinstance(target, AttachTarget)
-        return AttachTarget(host=target.host, port=target.port, declares=declares)
+        return replace(target, declares=declares, dialect=file.dialect)
     assert launch.exec is not None
     folder = str(path.resolve().parent)
     ready = file.ready or ReadyFile.model_construct(line=None, port=None, health=None, within=None)
@@ -240,8 +245,7 @@ def load_target(path: Path) -> Target:
         ),
         environment=tuple(
             (name, value.replace("{folder}", folder)) for name, value in file.environment.items()
-        )
-        + ((("COLLECTOR_DIALECT", file.dialect),) if file.dialect != "native" else ()),
+        ),
         ready=None
         if file.ready is None
         else Ready(
@@ -249,6 +253,7 @@ def load_target(path: Path) -> Target:
         ),
         file=str(path),
         declares=declares,
+        dialect=dialect,
     )
 
 

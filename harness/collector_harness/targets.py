@@ -49,6 +49,8 @@ class Reference:
     settings: tuple[tuple[str, object], ...] = ()
     """Settings of `CollectorSettings` that it is started with, beside those of its node."""
     declares: Declaration = REFERENCE_DECLARES
+    dialect: Literal["native", "accretional"] = "native"
+    """How it lays out ConnectRequest, as with every target."""
 
     def __str__(self) -> str:
         return "reference"
@@ -111,6 +113,7 @@ class ExecTarget:
     file: str | None = None
     """The target file that says all this, as the user named it."""
     declares: Declaration = NOTHING_DECLARED
+    dialect: Literal["native", "accretional"] = "native"
 
     def __str__(self) -> str:
         if self.file is not None:
@@ -126,6 +129,7 @@ class AttachTarget:
     """Without brackets, also for IPv6."""
     port: int
     declares: Declaration = NOTHING_DECLARED
+    dialect: Literal["native", "accretional"] = "native"
 
     @property
     def address(self) -> str:
@@ -147,6 +151,7 @@ class PythonTarget:
     settings: tuple[tuple[str, object], ...] = ()
     """Settings that its factory gets, beside those of its node."""
     declares: Declaration = NOTHING_DECLARED
+    dialect: Literal["native", "accretional"] = "native"
 
     def __str__(self) -> str:
         return f"python:{self.module}:{self.factory}"

@@ -238,3 +238,59 @@ def test_the_schema_agrees_with_the_model() -> None:
     assert list(validator.iter_errors(load(BY_FLAGS).value)) == []
     for name in ("no launch", "a misspelt key", "a misspelt setting", "a misspelt capability"):
         assert not validator.is_valid(load(BROKEN[name][0]).value)
+
+
+def test_a_declared_dialect_is_spoken_by_everything_that_connects(written: Written) -> None:
+    text = (
+        "version: 1\nlaunch: {exec: '{executable} -m collector_reference'}\ndialect: accretional\n"
+    )
+    target = parse_target(str(written(text)))
+    assert target.dialect == "accretional"
+    # Processes that dial each other, and a process that dials a node of the harness and back.
+    assert dispatched(target) == ("east", "west")
+    topology = parse_topology(
+        "nodes:\n  west: {namespaces: [a]}\n"
+        "  east: {namespaces: [a], probe: [a], collector: reference}\n"
+        "  far: {namespaces: [b], probe: [b], collector: reference, dialect: native}\n"
+        "links: [west -> east, west -> far, far -> east]\n",
+        source="x",
+    )
+
+    async def run() -> tuple[object, ...]:
+        async with Mesh(topology, target=target) as mesh:
+            reply = await mesh["west"].client.connect("guest", mesh["east"].address, ["a"])
+            guest = await mesh["west"].client.dispatch(
+                "a", "conformance.Probe", "WhoAmI", target="guest"
+            )
+            far = await mesh["east"].client.dispatch("b", "conformance.Probe", "X", target="far")
+            spoken = tuple(each.dialect for each in mesh)
+            return reply.status, guest.output, far.message, spoken
+
+    status, guest, far, spoken = asyncio.run(run())
+    assert (status, guest) == ("OK", "east")
+    assert "not shared" in str(far)
+    assert spoken == ("accretional", "accretional", "native")
+
+
+def test_a_collector_that_speaks_another_dialect_than_it_declares_is_found_out(
+    written: Written,
+) -> None:
+    """What would hold if nothing were done for the dialect."""
+    text = (
+        "version: 1\n"
+        "launch:\n"
+        "  exec: '{executable} -m collector_harness serve'\n"
+        "  flags: {dialect: --validation on}\n"
+        "dialect: accretional\n"
+    )
+    target = parse_target(str(written(text)))
+    topology = parse_topology("nodes:\n  west: {namespaces: [a]}\n", source="x")
+
+    async def run() -> object:
+        async with Mesh(topology, target=target) as mesh:
+            reply = await mesh["west"].client.connect("guest", mesh["west"].address, ["a"])
+            return reply.response
+
+    response = asyncio.run(run())
+    assert isinstance(response, dict)
+    assert response.get("shared_namespaces") != ["a"]

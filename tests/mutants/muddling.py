@@ -21,6 +21,22 @@ class ForeignTongue(Connections):
         return super().accept(Dialect.ACCRETIONAL.read(request.SerializeToString()))
 
 
+class Monoglot(Connections):
+    """Reads a request to connect natively, whatever dialect it was told to speak."""
+
+    def accept(self, request):
+        return super().accept(type(request).FromString(Dialect.ACCRETIONAL.write(request)))
+
+
+class SmallTalk(Connections):
+    """Takes the metadata in which the accretional dialect has the id for HTTP headers."""
+
+    def accept(self, request):
+        if self._settings.dialect is Dialect.ACCRETIONAL:
+            request.collector_id = request.collector_id.lower()
+        return super().accept(request)
+
+
 class Rounder(DispatcherService):
     """Passes on only numbers that it has a name for."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from collector_harness.client.dialects import CONNECT, request_bytes
 from collector_harness.client.node_client import DEFAULT_TIMEOUT, NodeClient
 from collector_harness.client.reply import Received, Reply, reply_of
 from collector_harness.client.transport import MetadataInput, checked_metadata
@@ -22,7 +23,6 @@ from collector_reference.wire.registry_pb2 import RegisterServiceRequest, Regist
 __all__ = ["connect_many", "register_many"]
 
 _REGISTER = "/collector.CollectorRegistry/RegisterService"
-_CONNECT = "/collector.CollectiveDispatcher/Connect"
 _UNDER_WAY = 64
 """Calls that are not answered yet, at most: enough to keep a collector busy, and far below what
 servers allow on one connection."""
@@ -93,7 +93,7 @@ async def connect_many(
 
     return await _many(
         client,
-        _CONNECT,
+        CONNECT,
         count,
         request=request,
         shown=shown,
@@ -136,9 +136,8 @@ async def _many(
 
     async def work(numbers: Iterator[int]) -> None:
         for number in numbers:
-            received = await client.transport.unary(
-                path, request(number).SerializeToString(), timeout=timeout, metadata=pairs
-            )
+            body = request_bytes(path, request(number), client.dialect)
+            received = await client.transport.unary(path, body, timeout=timeout, metadata=pairs)
             if not understood(number, received):
                 # The others stop as well: what is refused once is refused as it stands.
                 for _ in numbers:

@@ -27,6 +27,7 @@ from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.descriptor_sets import pool_of
+from collector_harness.client.dialects import CONNECT, DialectName, request_bytes
 from collector_harness.client.encoding import to_any
 from collector_harness.client.methods import Methods, method_path, request_message
 from collector_harness.client.reply import Reply, grpc_reply, reply_of
@@ -58,13 +59,17 @@ class NodeClient:
         node: str = "",
         credentials: ClientCredentials = PLAINTEXT,
         protos: Sequence[Path] = (),
+        dialect: DialectName = "native",
     ) -> None:
-        """`protos` are descriptor sets and `.proto` files of what the node serves; raises
-        `InvalidInput` and `EnvironmentLacks` for those that cannot be used.
+        """`dialect` is how the node reads ConnectRequest, and `protos` are descriptor sets and
+        `.proto` files of what it serves; raises `InvalidInput` and `EnvironmentLacks` for those
+        that cannot be used.
         """
         given = pool_of(protos) if protos else None
         self.address = address
         self._credentials = credentials
+        self.dialect = dialect
+        """How requests to connect are laid out."""
         self.node = node or address
         """The name that replies carry."""
         self._transport = Transport(address, credentials)
@@ -180,7 +185,7 @@ class NodeClient:
             collector_id=collector_id, address=address, namespaces=namespaces
         )
         return await self._typed(
-            _DISPATCHER + "Connect", request, dispatcher_pb2.ConnectResponse, metadata, timeout
+            CONNECT, request, dispatcher_pb2.ConnectResponse, metadata, timeout
         )
 
     async def register_service(
@@ -344,6 +349,7 @@ class NodeClient:
             types=self._methods.types,
             metadata=metadata,
             timeout=timeout,
+            dialect=self.dialect,
         )
 
     async def call_raw(
@@ -388,7 +394,7 @@ class NodeClient:
     ) -> Reply:
         received = await self._transport.unary(
             path,
-            request.SerializeToString() + append,
+            request_bytes(path, request, self.dialect) + append,
             timeout=timeout,
             metadata=checked_metadata(metadata),
         )

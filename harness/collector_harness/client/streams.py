@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from collector_harness.client.decoding import from_message, json_values
+from collector_harness.client.dialects import DialectName, request_bytes
 from collector_harness.client.methods import request_message
 from collector_harness.client.pools import TypePool
 from collector_harness.client.reply import UNDECODABLE, Metadata, Received, Reply, grpc_reply
@@ -47,11 +48,13 @@ class StreamCall:
         types: TypePool | None,
         metadata: MetadataInput = (),
         timeout: float | None,
+        dialect: DialectName = "native",
     ) -> None:
         """`timeout` is the deadline of the whole call, in seconds."""
         self._method = method
         self._node = node
         self._path = path
+        self._dialect: DialectName = dialect
         self._types = types
         self._begin = time.perf_counter()
         self._kind: type[Message] = GetMessageClass(method.output_type)
@@ -75,7 +78,7 @@ class StreamCall:
         body = (
             message
             if isinstance(message, bytes)
-            else request_message(self._method, message).SerializeToString()
+            else request_bytes(self._path, request_message(self._method, message), self._dialect)
         )
         if len(self._sent) < _MOST_SHOWN:
             self._sent.append(json_values(message))

@@ -89,7 +89,12 @@ def _beyond_reach(scenario: Scenario, shown: Shown) -> Iterator[str]:
 
 
 def _otherwise(node: Node, shown: Shown) -> Iterator[str]:
-    if node.validation is False or node.registry not in (None, node.name) or node.environment:
+    if (
+        node.validation is False
+        or node.registry not in (None, node.name)
+        or node.environment
+        or node.dialect is not None
+    ):
         yield "it takes a collector that is started with other settings"
     if node.tls is not None or node.token is not None:
         yield "it takes a collector that is started with certificates or tokens"

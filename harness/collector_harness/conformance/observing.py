@@ -24,7 +24,7 @@ _TRIALS: Mapping[str, Node] = {
     "mtls": replace(_NODE, tls=NodeTls(client_auth=True)),
     "tokens": replace(_NODE, token=True),
     "validation-off": replace(_NODE, validation=False),
-    "dialect-accretional": replace(_NODE, environment=(("COLLECTOR_DIALECT", "accretional"),)),
+    "dialect-accretional": replace(_NODE, dialect="accretional"),
 }
 
 

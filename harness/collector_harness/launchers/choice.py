@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from grpc.aio import ServerInterceptor
 
+from collector_harness.client.dialects import DialectName, dialect_in
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.faults.front import Front
 from collector_harness.launchers.attached import AttachedNode
@@ -25,7 +26,7 @@ from collector_harness.targets import (
 )
 from collector_harness.topology.values import Node, Topology
 
-__all__ = ["check_attached", "launcher_of", "target_of"]
+__all__ = ["check_attached", "dialect_of", "launcher_of", "target_of"]
 
 
 def target_of(node: Node, target: Target) -> Target:
@@ -40,6 +41,17 @@ def target_of(node: Node, target: Target) -> Target:
     if node.serves:
         return Reference()
     return target
+
+
+def dialect_of(node: Node, target: Target, *, under_test: Target) -> DialectName:
+    """Returns how a node reads ConnectRequest: as it says itself, by `dialect` or the variable of
+    the launch contract, else as its `target` declares. The harness's own nodes speak as what is
+    under test does.
+    """
+    said = node.dialect or dialect_in(node.environment)
+    if said is not None:
+        return said
+    return (under_test if isinstance(target, Reference) else target).dialect
 
 
 def launcher_of(

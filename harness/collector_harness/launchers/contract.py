@@ -48,6 +48,8 @@ def environment_for(
         environment["COLLECTOR_REGISTRY_ADDRESS"] = launch.registry_address
     if node.store is not None:
         environment["COLLECTOR_REGISTRY"] = node.store
+    if node.dialect not in (None, "native"):
+        environment["COLLECTOR_DIALECT"] = node.dialect
     environment |= _security(launch.security)
     environment |= dict(node.environment)
     environment[RUN_MARKER] = marker

@@ -20,7 +20,7 @@ from collector_harness.launchers.base import Launch
 from collector_harness.launchers.implementations import load_attribute
 from collector_harness.launchers.logs import LogBuffer, sanitised
 from collector_harness.targets import PythonTarget, Reference
-from collector_reference import Collector, CollectorSettings
+from collector_reference import Collector, CollectorSettings, Dialect
 from collector_reference.errors import BindError, CollectorError, SettingsError
 from collector_reference.observability.values import MetricsSettings
 from collector_reference.registry.notation import MEMORY, parse_registry
@@ -108,14 +108,18 @@ class InProcessNode:
         for served in node.serves:
             what = f"the handlers of namespace '{served.namespace}' on node '{node.name}'"
             implementation = served.implementation
-            if isinstance(implementation, str):
-                implementation = load_attribute(implementation, what=what)
             try:
+                if isinstance(implementation, str):
+                    implementation = load_attribute(implementation, what=what)
                 collector.add_implementation(served.namespace, implementation)
             except Exception as error:
-                raise InvalidInput(
-                    Problem(message=f"{what} cannot be used: {type(error).__name__}: {error}")
-                ) from error
+                if not isinstance(error, InvalidInput):
+                    told = Problem(
+                        message=f"{what} cannot be used: {type(error).__name__}: {error}"
+                    )
+                    error = InvalidInput(told)
+                error.about = _about(node, served)
+                raise error from error.__cause__
         try:
             await collector.start()
         except BindError as error:
@@ -191,6 +195,7 @@ class InProcessNode:
             connect=launch.connect,
             probe=node.probe,
             validation=node.validation,
+            dialect=Dialect(node.dialect or "native"),
             tls=launch.security.tls,
             tokens=launch.security.tokens,
             own_token=launch.security.own_token,

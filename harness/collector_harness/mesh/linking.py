@@ -107,10 +107,12 @@ class Linking:
 
     async def dial(self, link: Link) -> None:
         """Lets the source, a node in this process, connect; raises `TargetFailed`."""
+        source, target = self._nodes[link.source], self._nodes[link.target]
         await ask_to_dial(
             link,
-            self._nodes[link.source].running,
-            self._nodes[link.target].running,
+            source.running,
+            target.running,
+            dialect=None if source.dialect == target.dialect else target.dialect,
             address=self._doors.address(link.target, by=link.source),
             advertise=self._doors.advertised(link.source, to=link.target),
         )

@@ -9,14 +9,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from collector_harness.client import NodeClient, Reply
+from collector_harness.client.dialects import DialectName
 from collector_harness.errors import TargetFailed
 from collector_harness.launchers.base import RunningNode
 from collector_harness.launchers.logs import sanitised
 from collector_harness.mesh.readiness import pauses
 from collector_harness.peers.values import LINK_SERVICE
 from collector_harness.topology.values import Link, Node
+from collector_reference import Dialect
 from collector_reference.errors import CollectorError
 
 __all__ = ["dial", "until_awake", "until_connected", "until_it_dispatches", "until_lost"]
@@ -25,19 +28,27 @@ _NOT_YET = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
 async def dial(
-    link: Link, source: RunningNode, target: RunningNode, *, address: str, advertise: str | None
+    link: Link,
+    source: RunningNode,
+    target: RunningNode,
+    *,
+    address: str,
+    advertise: str | None,
+    dialect: DialectName | None = None,
 ) -> None:
     """Lets the source, a node in this process, connect to the target at that address.
 
-    `advertise` is where the target shall dial back; None for the source's own address. Raises
-    `TargetFailed` when the target refuses or is not there.
+    `advertise` is where the target shall dial back; None for the source's own address, and
+    `dialect` how it reads requests; None for the source's own. Raises `TargetFailed` when the
+    target refuses or is not there.
     """
     assert source.collector is not None
     try:
-        if advertise is None:
-            await source.collector.connect_to(address)
-        else:
-            await source.collector.connect_to(address, advertise=advertise)
+        # A collector with the reference's API may know less of it than the reference.
+        further: dict[str, Any] = {} if advertise is None else {"advertise": advertise}
+        if dialect is not None:
+            further["dialect"] = Dialect(dialect)
+        await source.collector.connect_to(address, **further)
     except CollectorError as error:
         raise target.failure or TargetFailed(
             f"link '{link}' could not be made: {sanitised(str(error))}",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from collector_harness.client import NodeClient
 from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
+from collector_harness.client.dialects import DialectName
 from collector_harness.errors import InternalFault, InvalidInput, Problem, TargetFailed
 from collector_harness.launchers.base import RunningNode
 from collector_harness.peers.node import PeerNode
@@ -24,6 +25,7 @@ class MeshNode:
         running: RunningNode,
         *,
         credentials: Callable[[], ClientCredentials] = lambda: PLAINTEXT,
+        dialect: DialectName = "native",
     ) -> None:
         """`credentials` is how it is called, asked for once it runs."""
         self._credentials = credentials
@@ -31,6 +33,8 @@ class MeshNode:
         """What it is in the topology."""
         self.running = running
         """What was launched."""
+        self.dialect: DialectName = dialect
+        """How it reads ConnectRequest."""
         self._client: NodeClient | None = None
 
     @property
@@ -122,7 +126,11 @@ class MeshNode:
             front = self.running.front
             address = self.running.address if front is None else front.private_address
             self._client = NodeClient(
-                address, node=self.name, credentials=self._credentials(), protos=self.node.protos
+                address,
+                node=self.name,
+                credentials=self._credentials(),
+                protos=self.node.protos,
+                dialect=self.dialect,
             )
         return self._client
 

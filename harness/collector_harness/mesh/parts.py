@@ -11,7 +11,12 @@ from collector_harness.errors import InvalidInput, Problem
 from collector_harness.faults.front import Front
 from collector_harness.faults.plan import FaultPlan
 from collector_harness.faults.rpc_faults import RpcFaults
-from collector_harness.launchers.choice import check_attached, launcher_of, target_of
+from collector_harness.launchers.choice import (
+    check_attached,
+    dialect_of,
+    launcher_of,
+    target_of,
+)
 from collector_harness.launchers.external import ExternalService
 from collector_harness.launchers.service import ServiceProcess
 from collector_harness.mesh.credentials import MeshCredentials
@@ -56,6 +61,10 @@ def nodes_of(
     targets = {node.name: target_of(node, target) for node in topology.nodes}
     check_attached(topology, targets)
     diallers = plan.diallers(topology)
+    dialects = {
+        node.name: dialect_of(node, targets[node.name], under_test=target)
+        for node in topology.nodes
+    }
     return {
         node.name: MeshNode(
             node,
@@ -69,6 +78,7 @@ def nodes_of(
                 interceptors=[rpc_faults[node.name]] if node.name in rpc_faults else (),
             ),
             credentials=functools.partial(credentials.client_of, node),
+            dialect=dialects[node.name],
         )
         for node in topology.nodes
     }

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from collector_harness.client.dialects import marked
 from collector_harness.launchers.base import Launch
 from collector_harness.mesh.credentials import MeshCredentials
 from collector_harness.mesh.doors import Doors
@@ -85,9 +86,15 @@ class Starting:
         node = part.node
         environment = tuple((name, self._texts.fill(value)) for name, value in node.environment)
         return Launch(
-            node=replace(node, environment=environment, store=self._store(node)),
+            node=replace(
+                node, environment=environment, store=self._store(node), dialect=part.dialect
+            ),
             connect=tuple(
-                self._doors.address(link.target, by=node.name)
+                marked(
+                    self._doors.address(link.target, by=node.name),
+                    of=self._parts[link.target].dialect,
+                    by=part.dialect,
+                )
                 for link in self._topology.links
                 if link.source == node.name and self._linking.dials_itself(link)
             ),

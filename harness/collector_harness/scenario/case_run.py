@@ -17,7 +17,7 @@ from typing import Any
 
 from collector_harness.by_hand import grpcurl_line
 from collector_harness.client import Reply
-from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Position, TargetFailed
+from collector_harness.errors import ExitCode, HarnessError, InvalidInput, TargetFailed
 from collector_harness.events import (
     CallFinished,
     CaseFinished,
@@ -30,8 +30,10 @@ from collector_harness.events import (
 )
 from collector_harness.mesh import Mesh, MeshNode, MeshService
 from collector_harness.mesh.readiness import pauses
+from collector_harness.scenario.advice import advice
 from collector_harness.scenario.fakes import Fakes
 from collector_harness.scenario.loading import Case
+from collector_harness.scenario.origins import origin_in_step, origin_of
 from collector_harness.scenario.pointing import pointed
 from collector_harness.scenario.pool import MeshPool
 from collector_harness.scenario.scope import Scope
@@ -269,9 +271,10 @@ class _CaseRun:
         answer = error.answer
         self._cut_off = error.at
         self.outcome, self.exit_code = Outcome.FAILED, ExitCode.FAILED
+        hint = advice(error, target=self.target)
         self.failure = Failure(
-            message=error.message,
-            position=self._position(self._pointed(error), error.at),
+            message=f"{error.message}\nhint: {hint}" if hint else error.message,
+            position=error.at.library.document.position(self._pointed(error), key=True),
             step=_step_title(error.at),
             mismatches=error.mismatches,
             answer=None if answer is None else _shown(answer.values),
@@ -308,7 +311,8 @@ class _CaseRun:
         at: Place | None = None,
         mesh: Mesh | None = None,
     ) -> None:
-        position = self._position(at.location if at is not None else ("topology",), at)
+        document = self.case.scenario.document
+        position = origin_of(error, document) if at is None else origin_in_step(error, at)
         if isinstance(error, InvalidInput) and len(error.problems) == 1:
             (problem,) = error.problems
             position = problem.position or position
@@ -336,11 +340,6 @@ class _CaseRun:
             written = written[step]
         return (*error.location, *pointed(written, error.mismatches[0].path))
 
-    def _position(self, location: Sequence[str | int], at: Place | None) -> Position:
-        # A step of a definition stands in the file of the definition.
-        document = self.case.scenario.document if at is None else at.library.document
-        return document.position(location, key=True)
-
     def _logs(self, mesh: Mesh, route: Sequence[str]) -> dict[str, str]:
         shown = set(route)
         tested = {
@@ -362,7 +361,9 @@ class _CaseRun:
         call = self._last_call
         if mesh is None or call is None or call.node not in mesh.nodes:
             return ""
-        return grpcurl_line(call.rpc, call.request, address=mesh[call.node].address) or ""
+        node = mesh[call.node]
+        line = grpcurl_line(call.rpc, call.request, address=node.address, dialect=node.dialect)
+        return line or ""
 
     def _reproduce(self) -> str:
         words = ["collector-harness", "run", self.case.address, "--seed", str(self.seed)]

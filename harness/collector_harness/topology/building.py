@@ -82,6 +82,7 @@ def _node(name: str, own: NodeSpec, defaults: NodeSpec, shaped: Node | None) -> 
         collector=_collector(own) or _collector(defaults),
         validation=validation is not False,
         registry=own.registry or defaults.registry,
+        dialect=own.dialect or defaults.dialect,
         environment=tuple(sorted({**defaults.environment, **own.environment}.items())),
         tls=_node_tls((own if "tls" in own.model_fields_set else defaults).tls),
         token=(own if "token" in own.model_fields_set else defaults).token or None,

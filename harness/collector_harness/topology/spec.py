@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -67,6 +67,10 @@ class NodeSpec(StrictModel):
     )
     registry: str | None = Field(
         default=None, description="The node whose registry it asks; its own without."
+    )
+    dialect: Literal["native", "accretional"] | None = Field(
+        default=None,
+        description="How it lays out ConnectRequest; as the collector under test without.",
     )
     environment: Environment = Field(
         default_factory=dict, description="Further environment variables of its process."

@@ -54,6 +54,8 @@ class Node:
     """Whether it validates calls and guards its port."""
     registry: str | None = None
     """The node whose registry its dispatcher asks; None for its own, over the loopback."""
+    dialect: Literal["native", "accretional"] | None = None
+    """How it reads ConnectRequest; None for what its target, or the one under test, declares."""
     environment: tuple[tuple[str, str], ...] = ()
     """Further environment variables, for a node that is a process."""
     tls: NodeTls | None = None

@@ -47,7 +47,8 @@ def judge() -> Callable[..., Verdicts]:
     def run(target: str, *, declares: Mapping[str, object] | None = None, **options) -> Verdicts:
         parsed = parse_target(target)
         if declares is not None:
-            parsed = replace(parsed, declares=_declaration(declares))
+            dialect = declares.get("dialect", "native")
+            parsed = replace(parsed, declares=_declaration(declares), dialect=dialect)
         return asyncio.run(verify(parsed, **options))
 
     return run

@@ -57,6 +57,19 @@ def test_the_reference_meets_what_can_be_seen_from_outside_as_a_process(judge, b
     assert (verdicts.exit_code, verdicts.notices) == (ExitCode.OK, ())
 
 
+def test_a_collector_of_the_other_dialect_is_verified_in_it(judge, by_verdict):
+    patterns = ["WIR-002", "CON-00*"]
+    found = by_verdict(
+        judge(
+            "exec:{executable} -m collector_reference",
+            declares={"dialect": "accretional"},
+            patterns=patterns,
+        )
+    )
+    assert found.keys() == {Verdict.PASS, Verdict.DESELECTED}
+    assert {"WIR-002", "CON-006", "CON-007"} <= found[Verdict.PASS]
+
+
 def test_a_profile_selects_its_families_and_what_these_build_on(judge, by_verdict):
     found = by_verdict(judge("reference", profile="security", patterns=["SEC-004"]))
     assert "SEC-004" in found[Verdict.PASS]

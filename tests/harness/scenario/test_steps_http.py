@@ -61,9 +61,13 @@ class _Orders(BaseHTTPRequestHandler):
             self._answer(415, body[::-1], content_type="text/plain")
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Orders)
+    server = _Server(("127.0.0.1", 0), _Orders)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -215,3 +219,14 @@ def test_a_wrong_request_is_refused_when_the_file_is_read(step: str, told: str) 
 def test_a_node_does_not_speak_http(run_all: Any, address: str) -> None:
     failure = run_all(_text(address, "  - {http: GET /, via: hub}\n")).failure
     assert "'hub' is a node, which does not speak HTTP" in failure.message
+
+
+def test_many_requests_at_once_do_not_make_each_other_late(run_all: Any, address: str) -> None:
+    steps = """\
+  - parallel: 100
+    http: GET /
+    via: shop
+    deadline: 2s
+    expect: {all: {status: 200}}
+"""
+    assert run_all(_text(address, steps)).failure is None

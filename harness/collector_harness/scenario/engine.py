@@ -57,7 +57,8 @@ async def run_cases(
     Emits `RunStarted` first and `RunFinished` last, also when it is cancelled, by which time
     nothing that it started is left. Returns what the run ends with: the exit code of a
     failed expectation before that of a node that died before any other; `NOTHING_RAN` for
-    no cases. `part` says which part of a divided suite the cases are. `fail_fast` begins no further case after the first that does not pass.
+    no cases. `part` says which part of a divided suite the cases are. `fail_fast` begins no
+    further case after the first that does not pass.
     """
     _check_unique(cases)
     target = Reference() if target is None else target

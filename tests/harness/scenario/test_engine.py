@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -103,7 +105,11 @@ def test_the_totals_count_scenarios_and_cases(run_all: Run, alone: Write) -> Non
         alone(WELL + '  expect: {output: "${case.who}"}\n', rest=rows), alone(WELL, "u"), seed=99
     )
     started, finished = ran.events[0], ran.events[-1]
-    assert started == RunStarted(seed=99, scenarios=2, cases=3, target="reference")
+    assert isinstance(started, RunStarted)
+    assert datetime.fromisoformat(started.began).tzinfo is not None
+    assert replace(started, began="") == RunStarted(
+        seed=99, scenarios=2, cases=3, target="reference"
+    )
     assert isinstance(finished, RunFinished)
     assert finished.totals == Totals(scenarios=2, cases=3, passed=2, failed=1)
     assert finished.exit_code == ExitCode.FAILED

@@ -6,7 +6,7 @@ step is chosen, repeated and judged is in `scenario.walk`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,9 +17,10 @@ from collector_harness.events import Mismatch
 from collector_harness.mesh import Mesh, MeshNode
 from collector_harness.scenario.definitions import Library
 from collector_harness.scenario.loading import DEFAULT_DEADLINE
-from collector_harness.scenario.model import Defaults, RpcStep, StepBase
+from collector_harness.scenario.model import Defaults, FaultStep, RpcStep, StepBase
 from collector_harness.scenario.model.terms import NO_DEADLINE
 from collector_harness.scenario.scope import Scope
+from collector_harness.scenario.values import Template
 
 __all__ = ["DEFAULT_DEADLINE", "Answer", "Place", "Unmet", "answer_of", "title_of"]
 
@@ -211,7 +212,27 @@ def _named(step: StepBase, about: object) -> str:
     if fields is None:
         return f"{step.action} {about}"
     told = [str(value) for key in fields if isinstance(value := getattr(about, key), str)]
+    if isinstance(step, FaultStep):
+        told = list(_told_fault(about))
     return f"{step.action} {' '.join(told)}".rstrip()
+
+
+def _told_fault(written: Any) -> Iterator[str]:
+    """Yields what kind of fault it is, and the node, link or RPC that it is done to."""
+    for kind in sorted(written.model_fields_set):
+        yield kind.replace("_", " ")
+        about = getattr(written, kind)
+        if isinstance(about, str | Template):
+            yield _text(about)
+        elif isinstance(about, list | tuple):
+            yield " | ".join(", ".join(map(_text, group)) for group in about)
+        else:
+            places = ("link", "node", "rpc", "method", "status")
+            yield from (_text(place) for name in places if (place := getattr(about, name, None)))
+
+
+def _text(value: object) -> str:
+    return value.text if isinstance(value, Template) else str(value)
 
 
 def _grouped(metadata: tuple[tuple[str, str | bytes], ...]) -> dict[str, list[str | bytes]]:

@@ -204,7 +204,8 @@ class _CaseRun:
 
     def _start(self, mesh: Mesh) -> Place:
         scope = Scope(
-            fakes=Fakes(seed=self.seed, key=self.case.address),
+            # By its round too: what one round has stored is not to be in the way of the next.
+            fakes=Fakes(seed=self.seed, key=self.case.id),
             seed=self.seed,
             case=self.case.values,
             nodes={part.name: part.values() for part in mesh.parts},
@@ -367,6 +368,8 @@ class _CaseRun:
 
     def _reproduce(self) -> str:
         words = ["collector-harness", "run", self.case.address, "--seed", str(self.seed)]
+        if self.case.round > 1:
+            words += ["--repeat", str(self.case.round)]
         if not isinstance(self.target, Reference):
             words += ["--target", str(self.target)]
         return shlex.join(words)

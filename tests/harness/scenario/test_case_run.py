@@ -15,7 +15,8 @@ import pytest
 
 from collector_harness.errors import ExitCode
 from collector_harness.events import CaseFinished, MeshStarted, MeshStopped, Outcome, StepFinished
-from collector_harness.scenario.loading import load_scenario
+from collector_harness.scenario.loading import load_scenario, parse_scenario
+from collector_harness.scenario.ordering import rounds_of
 
 Run = Callable[..., Any]
 Write = Callable[..., str]
@@ -312,3 +313,19 @@ def test_an_exception_that_nobody_foresaw_ends_its_case_only(
     assert looks.message.startswith("a fault of the harness: AttributeError: ")
     assert looks.position.text == "- observe: only"
     assert len(ran.of(MeshStarted)) == len(ran.of(MeshStopped))
+
+
+def test_each_round_invents_data_of_its_own_and_tells_how_to_see_it_again(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - dispatch: shop/conformance.Probe.Echo
+      input: ${fake.uuid4}
+      expect: {output: none}
+    """
+    (case,) = parse_scenario(alone(steps)).cases
+    ran = run_all(*rounds_of([case], count=2, shuffle=False, seed=7))
+    first, second = ran.calls
+    assert first.request["input"] != second.request["input"]
+    told = [finished.failure.reproduce for finished in ran.of(CaseFinished)]
+    assert [shlex.split(line)[5:] for line in told] == [[], ["--repeat", "2"]]

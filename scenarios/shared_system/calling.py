@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from shared_system import errand, logs, tracing
 from shared_system.breaker import Breaker, BreakerSettings
@@ -120,6 +121,19 @@ class Caller:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("the last attempt answers or raises")
+
+    async def is_well(self) -> bool:
+        """Asks the service for its health."""
+
+        def make(channel: grpc.aio.Channel):  # type: ignore[no-untyped-def] # the stub is not typed
+            stub = health_pb2_grpc.HealthStub(channel)
+            return lambda **how: stub.Check(health_pb2.HealthCheckRequest(), **how)
+
+        try:
+            answer = await self.call("Check", make)
+        except Failure:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
     async def close(self) -> None:
         """Closes the channels."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
-
 from commerce_system.settings import ServiceSettings
 from commerce_system.wire import orders_pb2, orders_pb2_grpc, users_pb2, users_pb2_grpc
 from shared_system.calling import Caller
-from shared_system.failures import Failure
 
 __all__ = ["Services"]
 
@@ -77,21 +73,9 @@ class Services:
 
     async def health(self) -> dict[str, bool]:
         """Asks each service for its health, at once."""
-        users, orders = await asyncio.gather(_is_well(self._users), _is_well(self._orders))
+        users, orders = await asyncio.gather(self._users.is_well(), self._orders.is_well())
         return {"userService": users, "orderService": orders}
 
     async def close(self) -> None:
         """Closes the channels."""
         await asyncio.gather(self._users.close(), self._orders.close())
-
-
-async def _is_well(caller: Caller) -> bool:
-    def make(channel: grpc.aio.Channel):  # type: ignore[no-untyped-def] # the stub is not typed
-        stub = health_pb2_grpc.HealthStub(channel)
-        return lambda **how: stub.Check(health_pb2.HealthCheckRequest(), **how)
-
-    try:
-        answer = await caller.call("Check", make)
-    except Failure:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

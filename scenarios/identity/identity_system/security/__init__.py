@@ -1,0 +1,1 @@
+"""Who calls: interceptors for authentication and authorization on both sides, and TLS."""

@@ -1,0 +1,1 @@
+"""The user service: what people tell of themselves, by REST and by gRPC."""

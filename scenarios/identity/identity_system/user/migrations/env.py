@@ -1,0 +1,5 @@
+"""How alembic reaches the database of the user service."""
+
+from shared_system.migrating import run_migrations
+
+run_migrations()

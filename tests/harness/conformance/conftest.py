@@ -80,10 +80,10 @@ def _declaration(written: Mapping[str, object]) -> Declaration:
     )
 
 
-def load_mutants() -> dict[str, dict[str, object]]:
-    """Returns the mutants of `tests/mutants/catalogue/` by name."""
+def load_mutants(folder: str = ".") -> dict[str, dict[str, object]]:
+    """Returns the mutants of `tests/mutants/catalogue/`, or of a folder in it, by name."""
     mutants: dict[str, dict[str, object]] = {}
-    for file in sorted((ROOT / "tests/mutants/catalogue").glob("*.toml")):
+    for file in sorted((ROOT / "tests/mutants/catalogue" / folder).glob("*.toml")):
         mutants |= tomllib.loads(file.read_text())
     return mutants
 
@@ -91,9 +91,17 @@ def load_mutants() -> dict[str, dict[str, object]]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "mutant" in metafunc.fixturenames:
         metafunc.parametrize("mutant", load_mutants())
+    if "library_mutant" in metafunc.fixturenames:
+        metafunc.parametrize("library_mutant", load_mutants("library"))
 
 
 @pytest.fixture(scope="session")
 def mutants() -> dict[str, dict[str, object]]:
     """What `tests/mutants/catalogue/` says of each mutant, by name."""
     return load_mutants()
+
+
+@pytest.fixture(scope="session")
+def library_mutants() -> dict[str, dict[str, object]]:
+    """Those that only the Python API shows, by name."""
+    return load_mutants("library")

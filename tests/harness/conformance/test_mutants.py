@@ -17,8 +17,8 @@ CRASHES = {"glass-jaw"}
 """Mutants that break their requirement by dying."""
 
 
-def test_every_requirement_of_the_suite_has_a_mutant(mutants):
-    broken = [mutant["breaks"] for mutant in mutants.values()]
+def test_every_requirement_of_the_suite_has_a_mutant(mutants, library_mutants):
+    broken = [mutant["breaks"] for mutant in (mutants | library_mutants).values()]
     assert set(broken) == load_suite(catalogue=catalogue()).covered
 
 

@@ -58,12 +58,15 @@ class Bench:
         self._meshes: list[Mesh] = []
 
     @asynccontextmanager
-    async def mesh(self, topology: Topology) -> AsyncIterator[Mesh]:
+    async def mesh(
+        self, topology: Topology, *, target: Target | None = None
+    ) -> AsyncIterator[Mesh]:
         """Starts a mesh whose nodes are the target, and stops it after the block.
 
         `mesh["hub"].collector` is the object with the Python API, `mesh["hub"].client` calls it.
+        `target` is the bench's where it needs other settings.
         """
-        mesh = Mesh(topology, target=self.target, emit=self._emit, seed=self.seed)
+        mesh = Mesh(topology, target=target or self.target, emit=self._emit, seed=self.seed)
         self._meshes.append(mesh)
         try:
             await mesh.start()
@@ -135,7 +138,7 @@ class LibraryCase:
         outcome, code, failure = Outcome.PASSED, ExitCode.OK, None
         try:
             async with asyncio.timeout(_LIMIT):
-                await self.check(bench)
+                await _alone(self.check(bench))
         except Refuted as error:
             outcome, code = Outcome.FAILED, ExitCode.FAILED
             failure = self._failure(error.message, bench, seed, target, error.mismatches)
@@ -183,6 +186,19 @@ class LibraryCase:
             logs=bench.logs(),
             reproduce=shlex.join([*words, "--seed", str(seed)]),
         )
+
+
+async def _alone(check: Awaitable[None]) -> None:
+    """Runs a check, and takes its refutation out of the group of tasks that it came from."""
+    try:
+        await check
+    except ExceptionGroup as group:
+        refuted: BaseException | None = group.subgroup(Refuted)
+        while isinstance(refuted, BaseExceptionGroup):
+            refuted = refuted.exceptions[0]
+        if refuted is None:
+            raise
+        raise refuted from None
 
 
 _registered: dict[tuple[str, str], LibraryCase] = {}

@@ -36,7 +36,8 @@ class Observer:
             received = dict(context.invocation_metadata() or ())
             offered = received.get(errand.CORRELATION_HEADER)
             errand.begin(
-                offered if isinstance(offered, str) else None,
+                # Where an interceptor began the errand, it goes on.
+                offered if isinstance(offered, str) else errand.correlation_id() or None,
                 context.time_remaining() if self._practices.timeouts else None,
             )
             began = time.monotonic()

@@ -46,6 +46,8 @@ class Texts:
                 )
             )
         part = self._part(reference.name)
+        if reference.attribute == "database_url":
+            return part.database_url
         host, _, port = part.address.rpartition(":")
         return {
             "address": part.address,

@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["ATTRIBUTES", "Reference", "filled", "references"]
+__all__ = ["ATTRIBUTES", "SERVICE_ATTRIBUTES", "Reference", "filled", "references"]
 
 ATTRIBUTES = ("address", "host", "name", "port", "url")
 """What a node, peer or service can be asked for."""
+SERVICE_ATTRIBUTES = (*ATTRIBUTES, "database_url")
+"""What a service can be asked for: two that share a database are told the same."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -55,10 +57,11 @@ def _reference(text: str) -> Reference:
         return Reference(text=text, kind=kind, name=rest[0])
     if kind in ("node", "peer", "service") and len(rest) == 2 and _NAME.fullmatch(rest[0]):
         name, attribute = rest
-        if attribute not in ATTRIBUTES:
+        known = SERVICE_ATTRIBUTES if kind == "service" else ATTRIBUTES
+        if attribute not in known:
             raise ValueError(
                 f"'${{{text}}}' leads nowhere: a {kind} has no '{attribute}'\n"
-                f"there are: {', '.join(ATTRIBUTES)}"
+                f"there are: {', '.join(known)}"
             )
         return Reference(text=text, kind=kind, name=name, attribute=attribute)
     raise ValueError(

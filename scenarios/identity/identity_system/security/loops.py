@@ -9,12 +9,12 @@ import grpc
 
 from identity_system.security import caller
 from identity_system.security.caller import Principal, Rules
+from shared_system import errand
 from shared_system.failures import FAILURE_TRAILER, Failure
 
 __all__ = ["Authentication", "Authorization", "ClientAuthentication", "ClientAuthorization"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
-_Handler = grpc.RpcMethodHandler[Any, Any]
 
 
 class Authentication(grpc.aio.ServerInterceptor):
@@ -42,6 +42,8 @@ class Authentication(grpc.aio.ServerInterceptor):
 
         def around(inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
             async def behaviour(request: Any, context: _Context) -> Any:
+                # Asking who calls is part of the errand already.
+                _begin(context)
                 try:
                     principal, token = await before(context)
                 except Failure as failure:
@@ -131,6 +133,13 @@ class ClientAuthorization(grpc.aio.UnaryUnaryClientInterceptor):
                 details="a token is required",
             )
         return await continuation(client_call_details, request)
+
+
+def _begin(context: _Context) -> None:
+    """Begins the errand of a call: its id and what is left of its deadline."""
+    received = dict(context.invocation_metadata() or ())
+    offered = received.get(errand.CORRELATION_HEADER)
+    errand.begin(offered if isinstance(offered, str) else None, context.time_remaining())
 
 
 async def _refuse(context: _Context, failure: Failure) -> None:

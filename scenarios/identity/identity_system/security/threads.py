@@ -21,8 +21,9 @@ from shared_system.failures import FAILURE_TRAILER, Failure
 __all__ = ["Authentication", "Authorization", "Observation", "Refused", "refuse"]
 
 _LOG = logging.getLogger(__name__)
-_Handler = grpc.RpcMethodHandler[Any, Any]
-_Continuation = Callable[[grpc.HandlerCallDetails], _Handler | None]
+# An RpcMethodHandler, which is no generic type where it runs.
+_Handler = Any
+_Continuation = Callable[[grpc.HandlerCallDetails], Any]
 _Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 
 
@@ -50,7 +51,7 @@ class _Surrounding(grpc.ServerInterceptor):
 
     def intercept_service(
         self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> _Handler | None:
+    ) -> _Handler:
         handler = continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
@@ -74,7 +75,7 @@ class Observation(_Surrounding):
 
     def surround(self, method: str, handler: _Handler) -> _Handler:
         """Returns what takes the place of a handler."""
-        inner: _Behaviour = handler.unary_unary  # type: ignore[assignment] # it is there
+        inner: _Behaviour = handler.unary_unary
         read = handler.request_deserializer or bytes
 
         def behaviour(data: bytes, context: grpc.ServicerContext) -> Any:
@@ -121,7 +122,7 @@ class Authentication(_Surrounding):
 
     def surround(self, method: str, handler: _Handler) -> _Handler:
         """Returns what takes the place of a handler."""
-        inner: _Behaviour = handler.unary_unary  # type: ignore[assignment] # it is there
+        inner: _Behaviour = handler.unary_unary
 
         def behaviour(request: Any, context: grpc.ServicerContext) -> Any:
             principal = None
@@ -141,7 +142,7 @@ class Authorization(_Surrounding):
 
     def surround(self, method: str, handler: _Handler) -> _Handler:
         """Returns what takes the place of a handler."""
-        inner: _Behaviour = handler.unary_unary  # type: ignore[assignment] # it is there
+        inner: _Behaviour = handler.unary_unary
 
         def behaviour(request: Any, context: grpc.ServicerContext) -> Any:
             rule = caller.required(self._rules, method)

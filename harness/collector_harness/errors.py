@@ -80,6 +80,9 @@ class HarnessError(Exception):
     """The root of every error that this package raises."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL_FAULT
+    about: tuple[str | int, ...] = ()
+    """Keys that lead from a scenario's nodes, services or peers to what it is about, such as
+    `("east", "serves", "shop", 0)`, or `("secrets", NAME)`; empty where that is not known."""
 
 
 class InvalidInput(HarnessError):

@@ -38,6 +38,14 @@ def to_any(value: object, *, types: TypePool | None = None) -> AnyMessage | None
         return None
     if isinstance(value, AnyMessage):
         return value
+    try:
+        return _packed(value, types)
+    except InvalidInput as error:
+        error.about = ("input",)
+        raise
+
+
+def _packed(value: object, types: TypePool | None) -> AnyMessage:
     if isinstance(value, Mapping) and "@type" in value:
         return _typed(cast(Mapping[str, object], value), types)
     packed = AnyMessage()

@@ -105,12 +105,14 @@ def request_message(method: MethodDescriptor, request: object) -> Message:
             json_format.ParseDict(request, message, descriptor_pool=pool)  # type: ignore[arg-type]
     except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
         fields = ", ".join(field.name for field in method.input_type.fields)
-        raise InvalidInput(
+        unfit = InvalidInput(
             Problem(
                 message=f"the request does not fit {method.input_type.full_name}: {error}",
                 hint=f"its fields are: {fields or 'none'}",
             )
-        ) from error
+        )
+        unfit.about = ("input",)
+        raise unfit from error
     return message
 
 

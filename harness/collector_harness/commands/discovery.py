@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from collector_harness.commands.ending import NothingToRun
 from collector_harness.errors import InvalidInput, Problem
@@ -78,11 +78,21 @@ def _merged(found: Sequence[Found]) -> Found:
 
 
 def _search(folder: Path) -> Iterator[Path]:
-    for base, folders, files in os.walk(folder):
+    for base, folders, files in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and name not in _SKIPPED
         )
         yield from (Path(base, name) for name in sorted(files) if name.endswith(SUFFIX))
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    """A folder that cannot be looked into is not an empty one."""
+    raise InvalidInput(
+        Problem(
+            message=f"the folder '{error.filename}' cannot be read: {error.strerror}",
+            hint="check its permissions, or name the folders and files that are meant",
+        )
+    ) from error
 
 
 def _problem(path: Path) -> Problem:

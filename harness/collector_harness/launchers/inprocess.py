@@ -20,6 +20,7 @@ from collector_harness.launchers.base import Launch
 from collector_harness.launchers.implementations import load_attribute
 from collector_harness.launchers.logs import LogBuffer, sanitised
 from collector_harness.targets import PythonTarget, Reference
+from collector_harness.topology.values import Node, Served
 from collector_reference import Collector, CollectorSettings, Dialect
 from collector_reference.errors import BindError, CollectorError, SettingsError
 from collector_reference.observability.values import MetricsSettings
@@ -258,6 +259,12 @@ class InProcessNode:
             node=self._name,
             log_tail=self.log_tail(),
         )
+
+
+def _about(node: Node, served: Served) -> tuple[str | int, ...]:
+    """Returns what leads to handlers in the topology: their namespace, and their place in it."""
+    alike = [each for each in node.serves if each.namespace == served.namespace]
+    return (node.name, "serves", served.namespace, alike.index(served))
 
 
 class _NodeLogs(logging.Handler):

@@ -160,6 +160,13 @@ class _Checker:
     # Cases
 
     def _check_cases(self) -> None:
+        if self._value.get("cases") == {}:
+            self._found.add(
+                ("cases",),
+                "there are no cases",
+                "add one, or drop the key: without it the steps run once",
+                key=True,
+            )
         first: tuple[str, set[str]] | None = None
         for name, row in self._cases.items():
             if _CASE.fullmatch(name) is None:

@@ -31,6 +31,7 @@ Found = tuple[Location, str, str | None, bool]
 _OWN_FORMS = "google.protobuf."
 """Types that have forms of their own in JSON."""
 _KNOWN = ("google.protobuf.", "collector.")
+_CALLED = ("collector.", "conformance.Port", "grpc.health.v1.")
 _DEEPEST = 64
 
 
@@ -98,7 +99,7 @@ def _of_call(step: CallStep | StreamStep, pool: TypePool | None) -> Iterator[Fou
         ]
     methods = None if pool is None else pool.methods(service)
     given = methods is not None
-    if methods is None and service.startswith(_KNOWN):
+    if methods is None and service.startswith(_CALLED):
         from collector_harness.client.pools import known_types
 
         methods = known_types().methods(service)

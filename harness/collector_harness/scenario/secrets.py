@@ -44,10 +44,12 @@ def read_secrets(wanted: Mapping[str, Secret], environment: Mapping[str, str]) -
         value = environment.get(secret.env)
         if not value:
             state = "empty" if value == "" else "not set"
-            raise EnvironmentLacks(
+            lacking = EnvironmentLacks(
                 f"the secret '{name}' comes from the environment variable {secret.env}, which is "
                 f"{state}; set it for this run: {secret.env}=... collector-harness run ..."
             )
+            lacking.about = ("secrets", name)
+            raise lacking
         found[name] = value
     return found
 

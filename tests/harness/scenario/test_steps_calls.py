@@ -119,7 +119,7 @@ def test_a_method_that_is_not_registered_is_unimplemented(run_all: Run, alone: W
             + DID_YOU_MEAN.format("collector.CollectorRegistry"),
         ),
         (
-            "{call: grpc.health.v1.Health/Check, input: {servcie: x}, expect: {status: INTERNAL}}",
+            '{call: grpc.health.v1.Health/Check, input: {service: "${seed}"}, expect: {code: 13}}',
             "the request does not fit grpc.health.v1.HealthCheckRequest: ",
         ),
         (

@@ -155,7 +155,9 @@ class ScenarioFile(StrictModel):
         default_factory=dict, description="Named steps, for `use`."
     )
     cases: dict[str, Row] = Field(
-        default_factory=dict, description="Rows of values, by name: the steps run once for each."
+        default_factory=dict,
+        description="Rows of values, by name: the steps run once for each. At least one.",
+        json_schema_extra={"minProperties": 1},
     )
     before: Steps | None = Field(default=None, description="Steps that run first in every case.")
     steps: Steps = Field(description="The steps.")

@@ -1,0 +1,72 @@
+"""What to do next about a call that was to go well and did not, where its status suggests it.
+
+Pure: from an answer and what the step says, to a sentence. Most failures need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from collector_harness.scenario.names import PROBE_METHODS
+from collector_harness.scenario.steps.base import Unmet
+from collector_harness.targets import Reference, Target
+
+__all__ = ["advice"]
+
+
+def advice(error: Unmet, *, target: Target) -> str | None:
+    """Returns a hint on an expectation that was not met, or None."""
+    answer = error.answer
+    if answer is None or not any(
+        each.path.rpartition(".")[2] == "status" and each.expected == '"OK"'
+        for each in error.mismatches
+    ):
+        return None
+    match answer.values.get("status"):
+        case "DEADLINE_EXCEEDED":
+            return (
+                f"the call had a deadline of {_deadline(error)}; give it more by `deadline`, or "
+                "see in the logs what it waited for"
+            )
+        case "NOT_FOUND" if _is_probe(error) and not isinstance(target, Reference):
+            return (
+                "does the collector under test carry the probe service? It is told to by "
+                "COLLECTOR_PROBE; `needs: [probe]` says that the scenario asks for it"
+            )
+        case "UNAVAILABLE" if answer.values.get("layer") == "grpc":
+            return (
+                f"nobody took the call at node '{answer.values.get('node')}': has it ended, is it "
+                "cut off by a fault, or is TLS on at one side only?"
+            )
+        case "UNAVAILABLE":
+            return (
+                "a peer could not be reached, or its connection was not up yet; `eventually: 5s` "
+                "waits until it is"
+            )
+        case "UNIMPLEMENTED" if answer.values.get("layer") == "grpc":
+            return "whoever listens there has no such RPC, or its guard does not know it"
+        case "UNAUTHENTICATED":
+            return "the call carried no token, or one that is not taken; see `token` of a node"
+        case _:
+            return None
+
+
+def _written(error: Unmet) -> Mapping[str, object]:
+    found: object = error.at.library.document.value
+    for step in error.at.location:
+        found = found[step]  # type: ignore[index]
+    return found if isinstance(found, Mapping) else {}
+
+
+def _deadline(error: Unmet) -> str:
+    written = _written(error).get("deadline")
+    if isinstance(written, str):
+        return written
+    return "5s, the default" if error.at.defaults.deadline is None else "its defaults"
+
+
+def _is_probe(error: Unmet) -> bool:
+    written = _written(error)
+    called = str(written.get("dispatch") or written.get("serve") or "")
+    service, _, method = called.rpartition(".")
+    return service.endswith("conformance.Probe") and (method in PROBE_METHODS or "$" in method)

@@ -60,7 +60,7 @@ class Meshes:
         if self._pool is None:
             from collector_harness.scenario.pool import MeshPool
 
-            self._pool = MeshPool(target=self.target)
+            self._pool = MeshPool(target=self.target, databases=self.options.parse_databases())
         return self._pool
 
     @contextlib.contextmanager

@@ -6,6 +6,7 @@ before anything is collected.
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,10 +17,13 @@ from collector_harness.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collector_harness.targets import Target
+    from collector_harness.topology.databases import FreshDatabases
 
 __all__ = ["HarnessOptions", "add_options", "read_options"]
 
 _REFERENCE = "reference"
+_SQLITE = "sqlite"
+_VARIABLE = "COLLECTOR_HARNESS_DATABASES"
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -31,6 +35,8 @@ class HarnessOptions:
     """The collector under test, as the user named it."""
     seed: int
     """From which every random choice of the run comes; the same in every worker."""
+    databases: str
+    """Where fresh databases of services are made, as the user named it."""
     scenarios: bool
     """Whether `*.scenario.yaml` files are collected."""
 
@@ -39,6 +45,12 @@ class HarnessOptions:
         from collector_harness.targets import parse_target
 
         return parse_target(self.target)
+
+    def parse_databases(self) -> FreshDatabases:
+        """Returns where fresh databases are made; raises `InvalidInput`."""
+        from collector_harness.topology.databases import parse_fresh_databases
+
+        return parse_fresh_databases(self.databases)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -57,8 +69,18 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help="the seed of every random choice; a fresh one is chosen and shown otherwise",
     )
+    group.addoption(
+        "--collector-databases",
+        metavar="WHERE",
+        default=None,
+        help="where services get fresh databases that name no kind: sqlite (the default), "
+        "postgresql for a server that is started for the run, or postgresql://...",
+    )
     parser.addini(
         "collector_target", "the collector under test, as --collector-target", default=_REFERENCE
+    )
+    parser.addini(
+        "collector_databases", "where databases are made, as --collector-databases", default=""
     )
     parser.addini("collector_seed", "the seed, as --collector-seed", default="")
     parser.addini(
@@ -78,9 +100,14 @@ def read_options(config: pytest.Config) -> HarnessOptions:
     seed = _seed(config)
     config.option.collector_seed = str(seed)
     target = config.getoption("--collector-target")
+    databases = config.getoption("--collector-databases")
     options = HarnessOptions(
         target=config.getini("collector_target") if target is None else target,
         seed=seed,
+        databases=databases
+        or config.getini("collector_databases")
+        or os.environ.get(_VARIABLE)
+        or _SQLITE,
         scenarios=config.getini("collector_scenarios"),
     )
     if options.target != _REFERENCE:
@@ -89,6 +116,11 @@ def read_options(config: pytest.Config) -> HarnessOptions:
         except InvalidInput as error:
             named = "collector_target" if target is None else "--collector-target"
             raise pytest.UsageError(f"{named}: {error}") from error
+    if options.databases != _SQLITE:
+        try:
+            options.parse_databases()
+        except InvalidInput as error:
+            raise pytest.UsageError(f"--collector-databases: {error}") from error
     return options
 
 

@@ -51,7 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Tells what is needed to run the same again."""
     options = config.stash[_options]
-    return f"collector-harness: target {options.target}, seed {options.seed}"
+    databases = "" if options.databases == "sqlite" else ", databases on PostgreSQL"
+    return f"collector-harness: target {options.target}, seed {options.seed}{databases}"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:

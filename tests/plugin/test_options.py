@@ -18,6 +18,7 @@ NOTHING = {"test_it.py": "def test_it(): pass"}
         ),
         (["--collector-target", "attach:nowhere"], ["*--collector-target: *HOST:PORT*"]),
         (["--collector-seed", "-3"], ["*--collector-seed: '-3' is not a seed*", "*from 0 to*"]),
+        (["--collector-databases", "mysql"], ["*--collector-databases: *files of SQLite*"]),
         (["--collector-seed", "many"], ["*--collector-seed: 'many' is not a seed*"]),
     ],
 )

@@ -42,6 +42,12 @@ class Reaper:
         """From now on the process group ends when this process is gone."""
         self._guard(["group", group], key=f"group {group}")
 
+    def guard_server(self, group: int) -> None:
+        """As `guard_group`, for a PostgreSQL server: it is asked to end first, so that it gives
+        back its shared memory.
+        """
+        self._guard(["server", group], key=f"group {group}")
+
     def release_group(self, group: int) -> None:
         """Says that the process group has ended."""
         self._release(["ended", group], key=f"group {group}")

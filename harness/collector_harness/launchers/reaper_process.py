@@ -3,8 +3,8 @@
 It runs alone (`python -I -S reaper_process.py VARIABLE=VALUE`) with the standard library only,
 so that it starts fast. Its standard input is the other end of a pipe that only the
 harness holds; the end of that pipe is the end of the harness, however it came.
-Each line on it is a JSON list: ["group", pgid], ["ended", pgid], ["folder", path] or
-["forget", path].
+Each line on it is a JSON list: ["group", pgid], ["server", pgid] for a PostgreSQL server,
+["ended", pgid], ["folder", path] or ["forget", path].
 """
 
 from __future__ import annotations
@@ -24,19 +24,15 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, str | None] = {}
+    servers: set[int] = set()
     folders: set[str] = set()
     for line in sys.stdin:
         # A harness that is killed in mid-write leaves half a line.
         with suppress(ValueError, TypeError):
-            match json.loads(line):
-                case ["group", int(group)]:
-                    groups[group] = start_of(group)
-                case ["ended", int(group)]:
-                    groups.pop(group, None)
-                case ["folder", str(path)]:
-                    folders.add(path)
-                case ["forget", str(path)]:
-                    folders.discard(path)
+            note(json.loads(line), groups, servers, folders)
+    for group in servers.intersection(groups):
+        if start_of(group) == groups[group]:
+            end_server(group)
     for group, start in groups.items():
         # A leader with another start time is a stranger that got the number anew.
         if start_of(group) in (start, None):
@@ -45,6 +41,37 @@ def main() -> None:
     end_marked(marker)
     for path in folders:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def note(
+    message: object, groups: dict[int, str | None], servers: set[int], folders: set[str]
+) -> None:
+    """Notes what one message of the harness says; the groups with the start of their leaders."""
+    match message:
+        case ["group", int(group)]:
+            groups[group] = start_of(group)
+        case ["server", int(group)]:
+            groups[group] = start_of(group)
+            servers.add(group)
+        case ["ended", int(group)]:
+            groups.pop(group, None)
+        case ["folder", str(path)]:
+            folders.add(path)
+        case ["forget", str(path)]:
+            folders.discard(path)
+
+
+def end_server(pid: int) -> None:
+    """Lets a PostgreSQL server end at once, and waits for it a little: its immediate way to end
+    cuts off its own children and leaves no shared memory.
+    """
+    begun = start_of(pid)
+    with suppress(OSError):
+        os.kill(pid, signal.SIGQUIT)
+    end = time.monotonic() + 5
+    while start_of(pid) == begun is not None and time.monotonic() < end:
+        # It is nobody's child here, so there is nothing to wait on.
+        time.sleep(0.01)
 
 
 def end_marked(marker: bytes) -> None:

@@ -25,6 +25,7 @@ from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.faults.rpc_faults import RpcFaults
 from collector_harness.faults.values import Fault
 from collector_harness.launchers.base import DEFAULT_READY_LIMIT
+from collector_harness.mesh.again import Again
 from collector_harness.mesh.breaking import broken, fault_from
 from collector_harness.mesh.credentials import MeshCredentials
 from collector_harness.mesh.databases import Databases
@@ -41,7 +42,8 @@ from collector_harness.mesh.standing import Standing, can_stand_still
 from collector_harness.mesh.starting import Starting
 from collector_harness.mesh.texts import Texts
 from collector_harness.targets import Reference, Target
-from collector_harness.topology.values import Link, Topology
+from collector_harness.topology.databases import FreshDatabases
+from collector_harness.topology.values import Topology
 from collector_reference import Collector
 from collector_reference.errors import RestoreRefused
 
@@ -66,8 +68,11 @@ class Mesh:
         ready_limit: timedelta = DEFAULT_READY_LIMIT,
         plan: FaultPlan = NO_FAULTS,
         seed: int = 0,
+        databases: FreshDatabases = FreshDatabases(),  # noqa: B008 - a frozen value
     ) -> None:
-        """`plan` says what `fault` can disturb, and `seed` decides what is random in it."""
+        """`plan` says what `fault` can disturb, and `seed` decides what is random in it; fresh
+        databases are made where `databases` says.
+        """
         self.topology = topology
         self.plan = plan
         self.number = next(_numbers)
@@ -78,7 +83,7 @@ class Mesh:
         self._folder = MeshFolder()
         self._texts = Texts(self.__getitem__)
         self._credentials = MeshCredentials(self._folder, self._texts.fill)
-        self._databases = Databases(self._folder, self._texts.fill)
+        self._databases = Databases(self._folder, self._texts.fill, fresh=databases)
         rng = random.Random(seed)
         self._nodes = nodes_of(
             topology,
@@ -179,6 +184,7 @@ class Mesh:
         )
         try:
             await all_of(each.running.open() for each in self.parts)
+            await self._databases.make(self.topology.services)
             await self._starting.start(self.parts)
             await self._linking.join(self.topology.links)
         except BaseException as error:
@@ -251,12 +257,13 @@ class Mesh:
 
         Raises as `start` does; the mesh is to be stopped then.
         """
+        await self._databases.make(self.topology.services)
         await self._starting.start(each for each in self._services.values() if not each.alive)
 
     async def _forget(self, part: MeshService) -> None:
         if part.service.launched and not part.service.keeps:
             await part.running.end()
-            self._databases.forget(part.service)
+            await self._databases.forget(part.service)
 
     def fault(
         self, fault: Fault | None = None, **written: Any
@@ -307,36 +314,8 @@ class Mesh:
         a moved node is dialled anew by the nodes of this process, and processes keep the doors that
         are their own. Raises `InvalidInput` where a process dials a node without such a door.
         """
-        node = self[name]
-        dialling = [link.source for link in self.topology.links if link.target == name]
-        fixed = [source for source in dialling if self._nodes[source].running.dials]
-        if moved:
-            for source in fixed:
-                if node.running.front is None or node.running.front.door_for(source) is None:
-                    raise InvalidInput(
-                        Problem(
-                            message=f"node '{name}' cannot move: '{source}', a process, was told "
-                            "its address",
-                            hint="start the mesh with a plan in which this node can be disturbed",
-                        )
-                    )
-        front = node.running.front
-        if front is not None and any(front.door_for(source) for source in dialling):
-            # One that says good-bye tells its own address, past the doors of those who dialled.
-            await node.running.kill()
-        else:
-            await node.running.end()
-        if moved:
-            await node.close_client()
-            await node.running.move(keep=fixed)
-        await self._starting.start_one(node, healthy=healthy)
-        await self._linking.join([link for link in self.topology.links if link.source == name])
-        if moved:
-            await all_of(
-                self._linking.dial(Link(source=source, target=name))
-                for source in dialling
-                if source not in fixed
-            )
+        again = Again(self.topology, self._nodes, starting=self._starting, linking=self._linking)
+        await again.start(self[name], moved=moved, healthy=healthy)
 
     async def until_healthy(self, name: str) -> None:
         """Returns once a node or service answers that it is well; raises `TargetFailed` when it
@@ -395,7 +374,8 @@ class Mesh:
             *(each.close_client() for each in self.parts),
             return_exceptions=True,
         )
+        removed = await asyncio.gather(self._databases.remove(), return_exceptions=True)
         self._folder.remove()
-        for error in ended:
+        for error in (*ended, *removed):
             if isinstance(error, BaseException):
                 raise error

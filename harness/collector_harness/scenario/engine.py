@@ -18,6 +18,7 @@ from collector_harness.scenario.case_run import Verdict, run_case
 from collector_harness.scenario.loading import Case
 from collector_harness.scenario.pool import MeshPool
 from collector_harness.targets import Reference, Target
+from collector_harness.topology.databases import FreshDatabases
 
 __all__ = ["MeshPool", "Runnable", "Verdict", "new_seed", "run_case", "run_cases"]
 
@@ -51,6 +52,7 @@ async def run_cases(
     seed: int | None = None,
     fail_fast: bool = False,
     part: Part | None = None,
+    databases: FreshDatabases = FreshDatabases(),  # noqa: B008 - a frozen value
 ) -> ExitCode:
     """Runs cases, at most `jobs` at a time and begun in the order given.
 
@@ -58,7 +60,8 @@ async def run_cases(
     nothing that it started is left. Returns what the run ends with: the exit code of a
     failed expectation before that of a node that died before any other; `NOTHING_RAN` for
     no cases. `part` says which part of a divided suite the cases are. `fail_fast` begins no
-    further case after the first that does not pass.
+    further case after the first that does not pass. Fresh databases of services are made where
+    `databases` says.
     """
     _check_unique(cases)
     target = Reference() if target is None else target
@@ -74,7 +77,7 @@ async def run_cases(
             part=part,
         )
     )
-    pool = MeshPool(target=target, emit=emit)
+    pool = MeshPool(target=target, emit=emit, databases=databases)
     verdicts: list[Verdict] = []
     waiting = iter(cases)
 

@@ -17,6 +17,7 @@ from collector_harness.faults.plan import NO_FAULTS, FaultPlan
 from collector_harness.mesh import Mesh
 from collector_harness.scenario.model import Isolation
 from collector_harness.targets import Target
+from collector_harness.topology.databases import FreshDatabases
 from collector_harness.topology.values import Topology
 
 __all__ = ["MeshPool"]
@@ -28,8 +29,16 @@ _IDLE_LIMIT = 8
 class MeshPool:
     """Lends meshes by the definition of their topology. Use it on one event loop."""
 
-    def __init__(self, *, target: Target, emit: Emit | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        target: Target,
+        emit: Emit | None = None,
+        databases: FreshDatabases = FreshDatabases(),  # noqa: B008 - a frozen value
+    ) -> None:
+        """`databases` says where fresh databases of services are made."""
         self._target = target
+        self._databases = databases
         self._emit = emit
         self._idle: OrderedDict[Mesh, Hashable] = OrderedDict()  # the least recently used first
         self._shared: dict[Hashable, asyncio.Task[Mesh]] = {}
@@ -85,7 +94,14 @@ class MeshPool:
         return None
 
     async def _start(self, topology: Topology, plan: FaultPlan, seed: int = 0) -> Mesh:
-        mesh = Mesh(topology, target=self._target, emit=self._emit, plan=plan, seed=seed)
+        mesh = Mesh(
+            topology,
+            target=self._target,
+            emit=self._emit,
+            plan=plan,
+            seed=seed,
+            databases=self._databases,
+        )
         try:
             await mesh.start()
         except BaseException:

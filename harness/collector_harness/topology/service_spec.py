@@ -26,6 +26,7 @@ from collector_harness.documents import Short, StrictModel
 from collector_harness.documents.durations import DURATION, parse_duration
 from collector_harness.errors import InvalidInput
 from collector_harness.targets import split_address
+from collector_harness.topology.databases import parse_database
 from collector_harness.topology.services import (
     DEFAULT_WITHIN,
     Command,
@@ -128,7 +129,8 @@ class ServiceSpec(StrictModel):
     )
     database: str | None = Field(
         default=None,
-        description="Its database: sqlite:NAME for a fresh one, or a URL. It is told DATABASE_URL.",
+        description="Its database: a name for a fresh one of the kind that the run chooses, "
+        "sqlite:NAME, postgresql:NAME, or a URL. It is told DATABASE_URL.",
     )
     protos: Names = Field(
         default=(), description="Descriptor sets or .proto files of what it serves."
@@ -166,20 +168,8 @@ class ServiceSpec(StrictModel):
         if self.protocol == "http" and self.ready is not None and self.ready.health:
             raise ValueError("health is asked over gRPC\nwrite ready: {http: /path}")
         if self.database is not None:
-            _check_database(self.database)
+            parse_database(self.database)
         return self
-
-
-def _check_database(url: str) -> None:
-    kind, _, rest = url.partition(":")
-    if "${" in url or "://" in url:
-        return
-    if kind == "sqlite" and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", rest):
-        return
-    raise ValueError(
-        f"'{url}' is not a database\nwrite sqlite:NAME, such as sqlite:orders.db, for a fresh "
-        "file, or a URL such as postgresql://..."
-    )
 
 
 def as_service(

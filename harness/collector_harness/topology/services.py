@@ -71,7 +71,8 @@ class Service:
     environment: tuple[tuple[str, str], ...] = ()
     """Further environment variables, which may hold references."""
     database: str | None = None
-    """`sqlite:NAME` for a fresh file, or the URL of a database that somebody else keeps."""
+    """As `topology.databases.parse_database` reads it: a fresh one, or the URL of one that
+    somebody else keeps."""
     protos: tuple[Path, ...] = ()
     """Descriptor sets or .proto files of what it serves."""
     tls: NodeTls | None = None

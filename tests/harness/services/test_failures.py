@@ -148,7 +148,7 @@ def test_a_service_that_dies_in_mid_case_is_told_with_its_log(folder: Path) -> N
         ("shop: {address: nowhere}", "'nowhere' is not an address"),
         ("hub: {command: x}", "service 'hub' has the name of a node, or of another service"),
         ("shop: {python: nothing.py:f}", "there is no file 'nothing.py' with handlers"),
-        ("shop: {command: x, database: orders.db}", "'orders.db' is not a database"),
+        ("shop: {command: x, database: ../orders.db}", "'../orders.db' is not a database"),
         ("shop: {command: x, database: 'sqlite:../x'}", "'sqlite:../x' is not a database"),
         ("shop: {command: x, ready: {health: true, port: true}}", "ready in one way"),
         ("shop: {command: x, ready: {log: '('}}", "'(' is not a regular expression"),

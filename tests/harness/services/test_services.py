@@ -126,7 +126,10 @@ def test_a_service_starts_anew_between_cases_unless_it_keeps(
                 assert [part.address for part in again.parts] == addresses
                 assert second["fresh"] not in (None, first["fresh"])
                 assert second["kept"] == first["kept"]
-                assert [file.exists() for file in files(again)] == [False, True]
+                assert [file.read_text() for file in files(again)] == [
+                    "",
+                    "what a case left behind",
+                ]
         finally:
             await pool.close()
 

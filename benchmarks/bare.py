@@ -31,6 +31,7 @@ __all__ = [
     "relay",
     "start",
     "start_with_every_service",
+    "with_every_service",
 ]
 
 CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
@@ -111,6 +112,16 @@ async def start(*attach: Callable[[grpc.aio.Server], None]) -> tuple[grpc.aio.Se
 async def start_with_every_service() -> tuple[grpc.aio.Server, str]:
     """Starts a server with the five services that a collector has."""
     return await start(_attach_echo, _attach_registry, _attach_health, _attach_reflection)
+
+
+@asynccontextmanager
+async def with_every_service() -> AsyncIterator[str]:
+    """Serves what `start_with_every_service` starts, and yields its address."""
+    server, address = await start_with_every_service()
+    try:
+        yield address
+    finally:
+        await server.stop(None)
 
 
 @asynccontextmanager

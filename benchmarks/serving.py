@@ -22,7 +22,7 @@ __all__ = ["Serving", "served"]
 Serving = Callable[[], AbstractAsyncContextManager[str]]
 """Opens a server and yields the address that it can be dialled at."""
 
-READY_SECONDS = 20
+READY_SECONDS = 60
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from collector_harness.errors import InvalidInput, Problem
 
 __all__ = [
     "FLAGS",
+    "REFERENCE_PROCESS",
     "AttachTarget",
     "ExecTarget",
     "PythonTarget",
@@ -29,7 +30,11 @@ __all__ = [
     "split_address",
 ]
 
-_FORMS = "reference, exec:COMMAND, attach:HOST:PORT, python:MODULE:FACTORY, a file target.yaml"
+_FORMS = (
+    "reference, process:reference, exec:COMMAND, attach:HOST:PORT, python:MODULE:FACTORY, "
+    "a file target.yaml"
+)
+_KINDS = ("reference", "process", "exec", "attach", "python")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -113,12 +118,22 @@ class ExecTarget:
     file: str | None = None
     """The target file that says all this, as the user named it."""
     declares: Declaration = NOTHING_DECLARED
+    forked: bool = False
+    """Whether it is the reference collector, which a forkserver starts where that can be."""
     dialect: Literal["native", "accretional"] = "native"
 
     def __str__(self) -> str:
+        if self.forked:
+            return "process:reference"
         if self.file is not None:
             return self.file
         return f"exec:{shlex.join(self.command)}"
+
+
+REFERENCE_PROCESS = ExecTarget(
+    command=("{executable}", "-m", "collector_reference"), declares=REFERENCE_DECLARES, forked=True
+)
+"""The reference collector, in a process of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,6 +186,8 @@ def parse_target(text: str) -> Target:
     match kind:
         case "reference" if not rest:
             return Reference()
+        case "process":
+            return _process(text, rest)
         case "exec":
             return ExecTarget(command=_command(text, rest))
         case "attach":
@@ -179,7 +196,7 @@ def parse_target(text: str) -> Target:
         case "python":
             return _python(text, rest)
         case _:
-            close = difflib.get_close_matches(kind, ["reference", "exec", "attach", "python"], n=1)
+            close = difflib.get_close_matches(kind, _KINDS, n=1)
             guess = f"did you mean '{close[0]}'? " if close and close[0] != kind else ""
             raise InvalidInput(
                 Problem(
@@ -234,6 +251,17 @@ def _command(text: str, rest: str) -> tuple[str, ...]:
     if any("\0" in word for word in command):
         raise InvalidInput(Problem(message="the command of a target holds a NUL character"))
     return command
+
+
+def _process(text: str, rest: str) -> ExecTarget:
+    if rest != "reference":
+        raise InvalidInput(
+            Problem(
+                message=f"'{text}' is not a target",
+                hint="did you mean 'process:reference'? Other programs are exec:COMMAND",
+            )
+        )
+    return REFERENCE_PROCESS
 
 
 def _python(text: str, rest: str) -> PythonTarget:

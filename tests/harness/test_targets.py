@@ -6,6 +6,7 @@ import pytest
 
 from collector_harness.errors import InvalidInput
 from collector_harness.targets import (
+    REFERENCE_PROCESS,
     AttachTarget,
     ExecTarget,
     PythonTarget,
@@ -20,6 +21,7 @@ from collector_harness.targets import (
     [
         ("reference", Reference()),
         ("  reference ", Reference()),
+        ("process:reference", REFERENCE_PROCESS),
         ("exec:./collector", ExecTarget(command=("./collector",))),
         (
             "exec:node 'my collector.js' --port=0",
@@ -41,7 +43,14 @@ def test_a_target_is_parsed_into_a_value(text: str, target: Target) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["reference", "exec:node 'a b.js'", "attach:[::1]:5", "attach:h:5", "python:a.b:c"],
+    [
+        "reference",
+        "process:reference",
+        "exec:node 'a b.js'",
+        "attach:[::1]:5",
+        "attach:h:5",
+        "python:a.b:c",
+    ],
 )
 def test_a_target_prints_as_it_is_written(text: str) -> None:
     assert str(parse_target(text)) == text
@@ -52,6 +61,9 @@ def test_a_target_prints_as_it_is_written(text: str) -> None:
     [
         ("", "is not a target"),
         ("referense", r"did you mean 'reference'\?"),
+        ("proces:reference", r"did you mean 'process'\?"),
+        ("process:refrence", r"did you mean 'process:reference'\?"),
+        ("process", r"did you mean 'process:reference'\?"),
         ("exce:./collector", r"did you mean 'exec'\?"),
         ("reference:x", "is not a target"),
         ("exec:", "names no command"),

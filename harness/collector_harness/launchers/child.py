@@ -11,24 +11,84 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import IO
+from typing import IO, Protocol
 
 from collector_harness.launchers.logs import LineSplitter, LogBuffer
 from collector_harness.launchers.reaper import Reaper
 
-__all__ = ["Child"]
+__all__ = ["Child", "Started", "executed"]
 
 OnLine = Callable[[bytes], None]
+
+
+class Started(Protocol):
+    """A process that was just started, the leader of a group of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which stays its own until it is reaped."""
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """The reading end of its standard output."""
+
+    @property
+    def stderr(self) -> IO[bytes]:
+        """The reading end of its standard error."""
+
+    def await_end(self) -> None:
+        """Blocks until it has ended, and does not reap it."""
+
+    def reap(self) -> int:
+        """Reaps it; returns its exit status, negative for a signal."""
+
+
+class _Executed:
+    """A program that this process executed."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.pid = self._process.pid
+        self.stdout: IO[bytes] = self._process.stdout
+        self.stderr: IO[bytes] = self._process.stderr
+
+    def await_end(self) -> None:
+        # Seen, but not yet reaped: its number still belongs to it, so the rest of its group
+        # can be ended without hitting a stranger.
+        # (macOS has waitid from Python 3.13 on; before, the group is ended after the reaping.)
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._process.wait()
+
+    def reap(self) -> int:
+        return self._process.wait()
+
+
+async def executed(command: Sequence[str], environment: Mapping[str, str]) -> Started:
+    """Starts a command; raises `OSError` when there is no such program."""
+    # Not asyncio's own: its wait() may hang on a grandchild that holds a pipe.
+    return _Executed(command, environment)
 
 
 class Child:
     """A running process. Its whole group ends with it."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], *, reaper: Reaper, loop: asyncio.AbstractEventLoop
+        self, process: Started, *, reaper: Reaper, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._process = process
         self._reaper = reaper
@@ -44,14 +104,13 @@ class Child:
     @classmethod
     async def start(
         cls,
-        command: Sequence[str],
+        start: Callable[[], Awaitable[Started]],
         *,
-        environment: Mapping[str, str],
         log: LogBuffer,
         on_line: OnLine,
         reaper: Reaper,
     ) -> Child:
-        """Starts the command; raises `OSError` when there is no such program.
+        """Starts a process; raises `OSError` when that cannot be.
 
         Lines of both streams go to `log`; whole lines of standard output go to `on_line` too.
         """
@@ -59,16 +118,7 @@ class Child:
         # The reaper lives before the child does, so there is no moment in which a dying
         # harness would leave the child: its environment carries the run's marker.
         reaper.start()
-        # Not asyncio's own: its wait() may hang on a grandchild that holds a pipe.
-        process = subprocess.Popen(  # noqa: ASYNC220
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-        )
+        process = await start()
         reaper.guard_group(process.pid)
         child = cls(process, reaper=reaper, loop=loop)
         threading.Thread(
@@ -133,17 +183,11 @@ class Child:
             self.drained.set()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Seen, but not yet reaped: its number still belongs to it, so the rest of its group
-        # can be ended without hitting a stranger.
-        # (macOS has waitid from Python 3.13 on; before, the group is ended after the reaping.)
-        if hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        else:
-            self._process.wait()
+        self._process.await_end()
         with self._reaping:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            status = self._process.wait()
+            status = self._process.reap()
             self._reaped = True
         self._reaper.release_group(self._process.pid)
         # A loop that is closed by now has nobody left who waits.

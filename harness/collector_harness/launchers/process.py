@@ -14,19 +14,21 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch
-from collector_harness.launchers.child import Child
+from collector_harness.launchers.child import Child, executed
 from collector_harness.launchers.contract import (
     as_flags,
     environment_for,
     ready_address,
     usable_address,
 )
+from collector_harness.launchers.forkserver import the_forkserver
 from collector_harness.launchers.pausing import pauses
 from collector_harness.launchers.probing import Probe
 from collector_harness.launchers.reaper import Reaper
@@ -149,8 +151,9 @@ class ProcessNode(Supervised):
         command, environment = as_flags(self._target, environment, port=self._port)
         try:
             return await Child.start(
-                command,
-                environment=environment,
+                partial(the_forkserver().fork, environment)
+                if self._target.forked and the_forkserver().can_fork(environment)
+                else partial(executed, command, environment),
                 log=self._log,
                 on_line=hear,
                 reaper=self._reaper,

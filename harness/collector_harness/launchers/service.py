@@ -13,13 +13,14 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import EnvironmentLacks, TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.launchers.base import Launch
-from collector_harness.launchers.child import Child
+from collector_harness.launchers.child import Child, executed
 from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.logs import LogBuffer
 from collector_harness.launchers.pausing import pauses
@@ -160,8 +161,7 @@ class ServiceProcess(Supervised):
         environment[RUN_MARKER] = self._reaper.marker
         try:
             return await Child.start(
-                words,
-                environment=environment,
+                partial(executed, words, environment),
                 log=self._log,
                 on_line=_heard,
                 reaper=self._reaper,

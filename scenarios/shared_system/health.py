@@ -28,13 +28,13 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         """Says NOT_SERVING from now on."""
         self._leaving.set()
 
-    async def Check(self, request: health_pb2.HealthCheckRequest, context: _Context) -> Any:
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: _Context) -> Any:  # noqa: N802
         """Answers once. NOT_FOUND for a service that is not here."""
         if request.service not in self._known:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service!r} here")
         return _Answer(status=await self._status())
 
-    async def Watch(
+    async def Watch(  # noqa: N802
         self, request: health_pb2.HealthCheckRequest, _context: _Context
     ) -> AsyncIterator[Any]:
         """Answers at once and whenever it changes, until the server leaves."""

@@ -7,13 +7,23 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from shared_system.serving import CannotListen
 
-__all__ = ["serving_http"]
+__all__ = ["TlsFiles", "serving_http"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsFiles:
+    """By which a server speaks HTTPS."""
+
+    cert: Path
+    key: Path
 
 
 class _Server(uvicorn.Server):
@@ -24,7 +34,9 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving_http(app: ASGIApp, listen: str, *, grace_seconds: float) -> AsyncIterator[str]:
+async def serving_http(
+    app: ASGIApp, listen: str, *, grace_seconds: float, tls: TlsFiles | None = None
+) -> AsyncIterator[str]:
     """Serves while the block runs, and yields the address. Raises `CannotListen`."""
     host, _, port = listen.rpartition(":")
     try:
@@ -40,6 +52,8 @@ async def serving_http(app: ASGIApp, listen: str, *, grace_seconds: float) -> As
             server_header=False,
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
             h11_max_incomplete_event_size=32 * 1024,
+            ssl_certfile=tls.cert if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
     )
     running = asyncio.ensure_future(server.serve(sockets=[listening]))

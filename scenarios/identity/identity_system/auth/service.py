@@ -59,7 +59,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         self._settings = settings
 
     @_answering
-    def Register(self, request: auth_pb2.RegisterRequest) -> auth_pb2.RegisterResponse:
+    def Register(self, request: auth_pb2.RegisterRequest) -> auth_pb2.RegisterResponse:  # noqa: N802
         """Makes an account."""
         email = checks.email("email", request.email)
         password = passwords.checked(request.password)
@@ -67,7 +67,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.RegisterResponse(account=_message(made))
 
     @_answering
-    def Login(self, request: auth_pb2.LoginRequest) -> auth_pb2.Tokens:
+    def Login(self, request: auth_pb2.LoginRequest) -> auth_pb2.Tokens:  # noqa: N802
         """Begins a session for who knows the password."""
         email = checks.email("email", request.email)
         if not request.password:
@@ -82,7 +82,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         return self._tokens(account, session, refresh_token, expires)
 
     @_answering
-    def Issue(self, request: auth_pb2.IssueRequest) -> auth_pb2.IssueResponse:
+    def Issue(self, request: auth_pb2.IssueRequest) -> auth_pb2.IssueResponse:  # noqa: N802
         """Makes a token for another audience, with some of the caller's rights."""
         principal = caller.current()
         if not _AUDIENCE.fullmatch(request.audience):
@@ -105,7 +105,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.IssueResponse(token=token, expires_at=_stamp(expires))
 
     @_answering
-    def Validate(self, request: auth_pb2.ValidateRequest) -> auth_pb2.ValidateResponse:
+    def Validate(self, request: auth_pb2.ValidateRequest) -> auth_pb2.ValidateResponse:  # noqa: N802
         """Says whether a token is good now, and whose it is."""
         try:
             read, account = self._good(request.token, request.audience or AUDIENCE)
@@ -120,7 +120,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         )
 
     @_answering
-    def Refresh(self, request: auth_pb2.RefreshRequest) -> auth_pb2.Tokens:
+    def Refresh(self, request: auth_pb2.RefreshRequest) -> auth_pb2.Tokens:  # noqa: N802
         """Spends a refresh token for new tokens."""
         if not request.refresh_token:
             raise checks.invalid("refresh_token is required")
@@ -128,7 +128,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         return self._tokens(account, session, refresh_token, expires)
 
     @_answering
-    def Revoke(self, request: auth_pb2.RevokeRequest) -> auth_pb2.RevokeResponse:
+    def Revoke(self, request: auth_pb2.RevokeRequest) -> auth_pb2.RevokeResponse:  # noqa: N802
         """Ends a token; of a refresh token, the whole session."""
         if not request.token:
             raise checks.invalid("token is required")
@@ -142,7 +142,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.RevokeResponse()
 
     @_answering
-    def Grant(self, request: auth_pb2.GrantRequest) -> auth_pb2.GrantResponse:
+    def Grant(self, request: auth_pb2.GrantRequest) -> auth_pb2.GrantResponse:  # noqa: N802
         """Sets the rights of an account."""
         caller.check_rights("accounts:grant", caller.current())
         if len(request.rights) > _MOST_RIGHTS:

@@ -34,7 +34,9 @@ async def user_server(settings: UserSettings) -> AsyncIterator[str]:
             served = serving(_rpc(settings, auth, profiles, database))
         else:
             app = application(settings, auth, profiles, database)
-            served = serving_http(app, settings.listen, grace_seconds=settings.grace_seconds)
+            served = serving_http(
+                app, settings.listen, grace_seconds=settings.grace_seconds, tls=settings.https
+            )
         async with served as address:
             yield address
     finally:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 
 from identity_system.security.certificates import client_credentials, server_credentials
 from shared_system.calling import CallingSettings
+from shared_system.http_serving import TlsFiles
 from shared_system.practices import Practices
 
 __all__ = ["UserSettings", "parse"]
@@ -29,6 +31,8 @@ class UserSettings:
     """Without them auth is dialled in plain text."""
     credentials: grpc.ServerCredentials | None = None
     """What the gRPC port listens with; without them in plain text."""
+    https: TlsFiles | None = None
+    """What the HTTP port listens with; without them in plain text."""
     calling: CallingSettings = field(default_factory=CallingSettings)
     practices: Practices = field(default_factory=Practices)
     request_limit_seconds: float = 5.0
@@ -69,6 +73,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> UserSettings:
             auth=read.auth,
             auth_credentials=client_credentials(read.auth_tls, environment),
             credentials=server_credentials(environment) if read.protocol == "grpc" else None,
+            https=_https(environment) if read.protocol == "http" else None,
             calling=CallingSettings(limit_seconds=_seconds("limit", read.limit)),
             request_limit_seconds=_seconds("request-limit", read.request_limit),
             grace_seconds=_seconds("grace", read.grace),
@@ -76,6 +81,15 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> UserSettings:
         )
     except ValueError as error:
         parser.error(str(error))
+
+
+def _https(environment: Mapping[str, str]) -> TlsFiles | None:
+    cert, key = environment.get("TLS_CERT"), environment.get("TLS_KEY")
+    if not cert:
+        return None
+    if not key:
+        raise ValueError("TLS_KEY is needed for TLS")
+    return TlsFiles(cert=Path(cert), key=Path(key))
 
 
 def _seconds(flag: str, text: str) -> float:

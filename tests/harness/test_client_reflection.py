@@ -25,6 +25,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
 )
 
 from collector_harness.client import NodeClient
+from collector_harness.client.pools import known_types
 from collector_harness.errors import InvalidInput
 from collector_harness.runtime import Runtime
 
@@ -274,3 +275,16 @@ def test_hostile_reflection_only_leaves_the_method_unknown(runtime: Runtime, han
             assert (await client.call_raw("shop.Shop/Echo", b"x")).output == b"x"
 
     runtime.run(check())
+
+
+@pytest.mark.parametrize("package", ["grpc.reflection.v1", "grpc.reflection.v1alpha"])
+def test_reflection_is_known_without_reflection(package: str) -> None:
+    """Many a collector does not list reflection among what it reflects."""
+    methods = known_types().methods(f"{package}.ServerReflection")
+    assert methods is not None
+    method = methods["ServerReflectionInfo"]
+    assert (method.client_streaming, method.server_streaming) == (True, True)
+    assert method.input_type.full_name == f"{package}.ServerReflectionRequest"
+    assert method.output_type.fields_by_name["list_services_response"].message_type.full_name == (
+        f"{package}.ListServiceResponse"
+    )

@@ -1,5 +1,5 @@
-"""Which message types the harness knows: the contract, the well-known types, health and the
-probe's port service, in a pool apart from the default one, which belongs to the user.
+"""Which message types the harness knows: the contract, the well-known types, health, reflection and
+the probe's port service, in a pool apart from the default one, which belongs to the user.
 
 What a node tells by reflection goes into a pool of that node's own (`reflection`).
 """
@@ -18,6 +18,7 @@ from google.protobuf import (
     empty_pb2,
     field_mask_pb2,
     struct_pb2,
+    text_format,
     timestamp_pb2,
     wrappers_pb2,
 )
@@ -114,10 +115,14 @@ def known_types() -> TypePool:
     # The details of a status, which any service may send.
     from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
     from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+    from grpc_reflection.v1alpha import reflection_pb2  # type: ignore[import-untyped]
 
     pool.add(_copy_of(health_pb2.DESCRIPTOR))
     pool.add(_copy_of(status_pb2.DESCRIPTOR))
     pool.add(_copy_of(error_details_pb2.DESCRIPTOR))
+    # Known beforehand, as many a collector does not list reflection among what it reflects.
+    pool.add(_copy_of(reflection_pb2.DESCRIPTOR))
+    pool.add(_reflection_v1(_copy_of(reflection_pb2.DESCRIPTOR)))
     pool.add(_port_service())
     return pool
 
@@ -126,6 +131,17 @@ def _copy_of(file: FileDescriptor) -> descriptor_pb2.FileDescriptorProto:
     copy = descriptor_pb2.FileDescriptorProto()
     file.CopyToProto(copy)
     return copy
+
+
+def _reflection_v1(
+    alpha: descriptor_pb2.FileDescriptorProto,
+) -> descriptor_pb2.FileDescriptorProto:
+    """Returns the file of v1, which has the same messages under another package."""
+    text = text_format.MessageToString(alpha)
+    text = text.replace("grpc.reflection.v1alpha", "grpc.reflection.v1")
+    file = text_format.Parse(text, descriptor_pb2.FileDescriptorProto())
+    file.name = "grpc/reflection/v1/reflection.proto"
+    return file
 
 
 def _port_service() -> descriptor_pb2.FileDescriptorProto:

@@ -1,0 +1,117 @@
+"""The examples as they are after somebody followed their README, and the verdict on them."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from collector_harness.conformance.known_failures import load_known_failures
+from collector_harness.conformance.requirements import catalogue
+from collector_harness.conformance.suite import load_suite
+from collector_harness.conformance.verdicts import Verdict, Verdicts
+from collector_harness.conformance.verify import verify
+from collector_harness.targets import parse_target
+
+ROOT = Path(__file__).parents[2]
+
+LARGE = frozenset({"REG-011", "REG-012", "SEC-003"})
+"""Requirements that take ten thousand registrations and more, or thousands of connections: left
+out here, and proven on the reference collector."""
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Copies an example's folder and runs a command there, once for all workers of the run.
+
+    Skips where the command is not there, or cannot get what it needs.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+
+    def prepare(example: str, *command: str) -> Path:
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is not installed")
+        folder, told = shared / example, shared / f"{example}.told"
+        with (shared / f"{example}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not told.exists():
+                left_out = shutil.ignore_patterns("node_modules")
+                shutil.copytree(ROOT / "examples" / example, folder, ignore=left_out)
+                ended = subprocess.run(
+                    command,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=300,
+                    check=False,
+                )
+                told.write_text(ended.stderr[-2000:] if ended.returncode else "")
+        if failure := told.read_text():
+            pytest.skip(f"{' '.join(command)} did not succeed: {failure}")
+        return folder
+
+    return prepare
+
+
+@pytest.fixture(scope="session")
+def go_collector(prepared) -> Path:
+    """The folder of the collector in Go, built."""
+    return prepared("go-collector", "go", "build", "-o", "go-collector", ".")
+
+
+@pytest.fixture(scope="session")
+def node_collector(prepared) -> Path:
+    """The folder of the collector in JavaScript, with what it needs."""
+    return prepared(
+        "node-collector", "npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"
+    )
+
+
+@pytest.fixture(scope="session")
+def judge() -> Callable[..., Verdicts]:
+    """Verifies the collector of a folder by its target file and known failures, but for what is
+    large.
+    """
+
+    def run(folder: Path) -> Verdicts:
+        every = catalogue()
+        patterns = [
+            each.id
+            for each in every
+            if each.id in load_suite(catalogue=every).covered - LARGE
+            and not LARGE & every.with_prerequisites({each.id})
+        ]
+        return asyncio.run(
+            verify(
+                parse_target(str(folder / "target.yaml")),
+                patterns=patterns,
+                known=load_known_failures(folder / "known-failures.yaml"),
+            )
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def by_verdict() -> Callable[[Verdicts], dict[Verdict, set[str]]]:
+    """Returns the ids of a result by their verdict, without verdicts that nobody got."""
+
+    def sort(verdicts: Verdicts) -> dict[Verdict, set[str]]:
+        found: dict[Verdict, set[str]] = {}
+        for each in verdicts.requirements:
+            found.setdefault(each.verdict, set()).add(each.requirement.id)
+        return found
+
+    return sort

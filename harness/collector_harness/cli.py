@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from collector_harness.commands.options import Flags, ReaderLeft, debug_option
+from collector_harness.commands.options import Flags, ReaderLeft, debug_option, flush_or_forget
 
 __all__ = ["COMMANDS", "command_line", "main"]
 
@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "call": "Call a method of a running collector.",
     "serve": "Run one reference collector.",
     "verify": "Verify a collector against the protocol's requirements.",
+    "report": "Make reports of a kept stream; compare and merge runs.",
     "explain": "Explain a requirement: its text, level and source.",
     "schema": "Print the JSON Schema of scenario or target files.",
     "protos": "Write the protocol's .proto files to a folder.",
@@ -140,7 +141,8 @@ def main(args: Sequence[str] | None = None) -> int:
             standalone_mode=False,
             obj=flags,
         )
-        sys.stdout.flush()
+        # What was found out counts, whether or not anybody read it to its end.
+        flush_or_forget(sys.stdout)
     except BaseException as error:  # noqa: BLE001 - the one boundary where every error ends
         from collector_harness.commands.ending import end
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from collector_harness.errors import EnvironmentLacks, InternalFault, InvalidInput, Problem
 
-__all__ = ["conformance_suite", "descriptor_set", "protos_dir", "write_protos"]
+__all__ = ["conformance_suite", "contract_rpcs", "descriptor_set", "protos_dir", "write_protos"]
 
 _SHIPPED = Path(__file__).parent / "shipped"
 
@@ -29,6 +29,18 @@ def conformance_suite() -> Path:
 def descriptor_set() -> bytes:
     """Returns the contract as a serialized `FileDescriptorSet`, with imports and true names."""
     return (files("collector_reference.wire") / "collector.binpb").read_bytes()
+
+
+def contract_rpcs() -> tuple[str, ...]:
+    """Returns every RPC of the contract, such as `/collector.CollectiveDispatcher/Dispatch`."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+    return tuple(
+        f"/{file.package}.{service.name}/{method.name}"
+        for file in FileDescriptorSet.FromString(descriptor_set()).file
+        for service in file.service
+        for method in service.method
+    )
 
 
 def write_protos(folder: Path, *, force: bool = False) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from collector_harness.client.pools import TypePool
 from collector_harness.events import Layer
 from collector_reference.status import from_grpc, from_http_like, from_in_band
 
-__all__ = ["MISSING", "UNDECODABLE", "Metadata", "Reply"]
+__all__ = ["MISSING", "UNDECODABLE", "Metadata", "Reply", "of_contract"]
 
 MISSING = "MISSING"
 """The status of an answer that gRPC calls OK, but that carries no status (WIR-003)."""
@@ -98,7 +98,7 @@ def reply_of(
             rpc=rpc,
             request=request,
             status=UNDECODABLE,
-            message=f"the answer is not a {kind.DESCRIPTOR.full_name}: {error}",
+            message=of_contract(f"the answer is not a {kind.DESCRIPTOR.full_name}: {error}"),
         )
     status, layer, code, message, details = _status_of(response)
     values = from_message(response, types=types)
@@ -158,6 +158,11 @@ def grpc_reply(
         trailers=received.trailers,
         seconds=received.seconds,
     )
+
+
+def of_contract(text: str) -> str:
+    """Returns text with the names that the contract has, where our copy of it has its own."""
+    return text.replace("collector_reference.wire.", "collector.")
 
 
 def _status_of(response: Message) -> tuple[str, Layer, int, str, Mapping[str, str]]:

@@ -21,7 +21,14 @@ from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.dialects import DialectName, request_bytes
 from collector_harness.client.methods import request_message
 from collector_harness.client.pools import TypePool
-from collector_harness.client.reply import UNDECODABLE, Metadata, Received, Reply, grpc_reply
+from collector_harness.client.reply import (
+    UNDECODABLE,
+    Metadata,
+    Received,
+    Reply,
+    grpc_reply,
+    of_contract,
+)
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
 
 __all__ = ["MOST_BYTES", "MOST_MESSAGES", "StreamCall"]
@@ -106,7 +113,8 @@ class StreamCall:
             values = from_message(self._kind.FromString(body), types=self._types)
         except Exception as error:  # noqa: BLE001 - whatever protobuf says of hostile bytes
             name = self._kind.DESCRIPTOR.full_name
-            self._undecodable = f"message {len(self.messages)} is not a {name}: {error}"
+            told = f"message {len(self.messages)} is not a {name}: {error}"
+            self._undecodable = of_contract(told)
             values = {"$undecodable": len(body)}
         self.messages.append(json_values(values))
         return True

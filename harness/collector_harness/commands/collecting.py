@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,14 @@ from collector_harness.commands.discovery import Found, discover
 from collector_harness.commands.ending import NothingToRun
 from collector_harness.commands.selection import parse_selection
 from collector_harness.errors import InvalidInput, Problem
+from collector_harness.events import Part
 from collector_harness.scenario.loading import load_scenario
 from collector_harness.scenario.ordering import Shard, sharded
 
 if TYPE_CHECKING:
     from collector_harness.scenario.loading import Case, Scenario
 
-__all__ = ["collect", "load_all", "names_of"]
+__all__ = ["collect", "load_all", "names_of", "part_of"]
 
 
 def load_all(found: Sequence[Found]) -> tuple[Scenario, ...]:
@@ -33,11 +35,8 @@ def load_all(found: Sequence[Found]) -> tuple[Scenario, ...]:
     return tuple(scenarios)
 
 
-def collect(
-    paths: Sequence[str], keywords: str | None, shard: Shard | None = None
-) -> tuple[Case, ...]:
-    """Returns the cases that are selected, in the order of the paths and of their files; of them,
-    those of a shard.
+def collect(paths: Sequence[str], keywords: str | None) -> tuple[Case, ...]:
+    """Returns the cases that are selected, in the order of the paths and of their files.
 
     Raises `InvalidInput` for paths, files and expressions that cannot be used, and
     `NothingToRun` where no case is selected.
@@ -60,12 +59,20 @@ def collect(
             if cases
             else "the scenario files hold no cases"
         )
-    if shard is None:
-        return tuple(chosen)
-    part = sharded(chosen, shard, key=lambda case: case.id)
-    if not part:
-        raise NothingToRun(f"none of {len(chosen)} cases belongs to shard {shard}")
-    return part
+    return tuple(chosen)
+
+
+def part_of(cases: Sequence[Case], shard: Shard) -> tuple[tuple[Case, ...], Part]:
+    """Returns the cases of a shard, and what they are a part of; raises `NothingToRun`.
+
+    All rounds of a case belong to the same shard.
+    """
+    found = sharded(cases, shard, key=lambda case: case.address)
+    if not found:
+        raise NothingToRun(f"none of {len(cases)} cases belongs to shard {shard}")
+    ids = "\n".join(sorted(case.id for case in cases))
+    digest = hashlib.sha256(ids.encode()).hexdigest()
+    return found, Part(shard=str(shard), cases=len(cases), digest=digest)
 
 
 def names_of(case: Case) -> tuple[str, ...]:

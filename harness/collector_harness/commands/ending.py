@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 import traceback
 
 import click
 
-from collector_harness.commands.options import ReaderLeft
+from collector_harness.commands.options import ReaderLeft, flush_or_forget
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput
 from collector_harness.reports.escaping import block, one_line
 from collector_harness.reports.lines import Line, Span, line, problem
@@ -89,10 +88,6 @@ def _only_member(error: BaseException) -> BaseException:
 
 
 def _reader_left() -> int:
-    # Whoever read standard output has gone (`… | head`). Without this, the interpreter would
-    # complain once more when it flushes the stream at exit.
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-    return int(ExitCode.INTERRUPTED)
+    # Whoever read standard output has what it wanted (`… | head`): that is no failure.
+    flush_or_forget(sys.stdout)
+    return int(ExitCode.OK)

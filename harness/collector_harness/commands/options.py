@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +16,7 @@ __all__ = [
     "Flags",
     "ReaderLeft",
     "debug_option",
+    "flush_or_forget",
     "json_option",
     "jsonl_option",
     "keyword_option",
@@ -28,6 +30,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class ReaderLeft(Exception):
     """Whoever read standard output has gone, as `head` does once it has enough."""
+
+
+def flush_or_forget(stream: IO[str]) -> None:
+    """Writes out what a stream holds; where nobody reads it any more, it is forgotten, and the
+    interpreter has nothing left to complain of at its end.
+    """
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        try:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+        except (OSError, ValueError):
+            pass
 
 
 @dataclass(slots=True)

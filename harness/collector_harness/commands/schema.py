@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from collector_harness.commands.options import debug_option
@@ -16,19 +18,30 @@ __all__ = ["command"]
 Examples:
   collector-harness schema > scenario.schema.json
   collector-harness schema target > target.schema.json
+  collector-harness schema events > events.schema.json
 and as the first line of a scenario beside it:
   # yaml-language-server: $schema=scenario.schema.json""",
 )
-@click.argument("kind", type=click.Choice(["scenario", "target"]), default="scenario")
+@click.argument("kind", type=click.Choice(["scenario", "target", "events"]), default="scenario")
 @debug_option
 def command(kind: str) -> None:
     """Prints the JSON Schema of scenario files, or of target files, with which editors complete
-    and check them.
+    and check them, or of each line of the event stream that --jsonl writes.
     """
     import json
 
-    from collector_harness.scenario.schema import scenario_schema
-    from collector_harness.target_file import target_schema
+    click.echo(json.dumps(_schema(kind), indent=2))
 
-    schema = target_schema() if kind == "target" else scenario_schema()
-    click.echo(json.dumps(schema, indent=2))
+
+def _schema(kind: str) -> Mapping[str, object]:
+    if kind == "events":
+        from collector_harness.reports.event_schema import event_schema
+
+        return event_schema()
+    if kind == "target":
+        from collector_harness.target_file import target_schema
+
+        return target_schema()
+    from collector_harness.scenario.schema import scenario_schema
+
+    return scenario_schema()

@@ -16,6 +16,7 @@ from collector_harness.commands.options import (
     seed_option,
     verbose_option,
 )
+from collector_harness.commands.report_options import Wanted, report_options
 
 if TYPE_CHECKING:
     from collector_harness.conformance.verdicts import Verdicts
@@ -97,6 +98,7 @@ Examples:
     help="Write the verdict to FILE as JSON, whole or not at all.",
 )
 @jsonl_option
+@report_options
 @verbose_option
 @debug_option
 def command(
@@ -113,6 +115,7 @@ def command(
     stream: Path | None,
     verbose: bool,
     jobs: int,
+    wanted: Wanted,
 ) -> int:
     """Verifies the collector that TARGET stands for, from outside, and tells for each
     requirement whether it is met.
@@ -148,7 +151,9 @@ def command(
     fresh = known_failures is not None and update_known_failures and not known_failures.exists()
     known = None if known_failures is None or fresh else load_known_failures(known_failures)
     file = WholeFile(verdict, what="the verdict") if verdict is not None else None
-    with open_reports(verbose=verbose, totals=None, stream=stream, verdict_follows=True) as reports:
+    with open_reports(
+        verbose=verbose, totals=None, stream=stream, verdict_follows=True, wanted=wanted
+    ) as reports:
 
         async def verified() -> int:
             verdicts = await verify(

@@ -5,6 +5,7 @@ Pure: from the result to lines. Colours and the width of a terminal are a screen
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,18 +33,36 @@ _STYLES: Final[dict[Verdict, Style]] = {
     Verdict.DESELECTED: "faint",
 }
 _COLUMNS = 160
+_MARKS_IN_ROW = 24
+_OTHERS = 40
+_MARKS: Final[dict[Verdict, str]] = {
+    Verdict.PASS: ".",
+    Verdict.FAIL: "F",
+    Verdict.TARGET_CRASHED: "C",
+    Verdict.HARNESS_ERROR: "E",
+    Verdict.FLAKY: "~",
+    Verdict.UNEXPECTED_PASS: "X",
+    Verdict.EXPECTED_FAIL: "x",
+    Verdict.BLOCKED: "b",
+    Verdict.UNSUPPORTED: "-",
+    Verdict.DESELECTED: " ",
+}
 
 
 def render_verdicts(verdicts: Verdicts, *, whole: bool = False) -> tuple[Line, ...]:
-    """Returns the verdict as lines: findings first, then the matrix, then the totals.
+    """Returns the verdict as lines: the matrix, the findings, and then the totals.
 
-    `whole` shows deselected requirements and findings without cuts. Text that came from the
+    The matrix has a row for each family, with a mark for each requirement; with `whole` a line for
+    each requirement, deselected ones too, and findings without cuts. Text that came from the
     target is escaped.
     """
+    if whole:
+        return (*_lists(verdicts), (), *_findings(verdicts, whole=True), *_summary(verdicts))
     return (
-        *_findings(verdicts, whole=whole),
-        *_matrix(verdicts, whole=whole),
+        *_matrix(verdicts),
         (),
+        *_findings(verdicts, whole=False),
+        *_others(verdicts),
         *_summary(verdicts),
     )
 
@@ -94,19 +113,57 @@ def _findings(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
                 requirements=(each.requirement.id,),
                 failure=case.failure,
             )
-            yield from card(finished, bounds=WHOLE if whole else SHORT, describe=_described)
+            yield from card(
+                finished, bounds=WHOLE if whole else SHORT, describe=_described, request=True
+            )
         yield ()
 
 
-def _matrix(verdicts: Verdicts, *, whole: bool) -> Iterator[Line]:
+def _matrix(verdicts: Verdicts) -> Iterator[Line]:
+    """Yields a row per family, within 80 columns, and what the marks mean."""
+    every = catalogue()
+    families = list(every.families.items())
+    about = max(len(f"{family:<5} {title}") for family, title in families)
+    for family, title in families:
+        row = [each for each in verdicts.requirements if each.requirement.family == family]
+        if not row or all(each.verdict is Verdict.DESELECTED for each in row):
+            continue
+        begin = f"{family:<5} {title}".ljust(about)
+        marks = [Span(_MARKS[each.verdict], _STYLES[each.verdict]) for each in row]
+        count = Counter(each.verdict for each in row if each.verdict is not Verdict.DESELECTED)
+        told = f"{count[Verdict.PASS]} of {count.total()} pass"
+        for start in range(0, len(marks), _MARKS_IN_ROW):
+            cells = marks[start : start + _MARKS_IN_ROW]
+            room = " " * (_MARKS_IN_ROW - len(cells))
+            last = start + _MARKS_IN_ROW >= len(marks)
+            end = Span(f"  {told}" if last else "", "faint")
+            yield line(Span(begin, "strong"), "  ", *cells, room, end)
+            begin = " " * about
+    used = dict.fromkeys(each.verdict for each in verdicts.requirements)
+    legend = [
+        f"{_MARKS[verdict]} {verdict.value}"
+        for verdict in Verdict
+        if verdict in used and verdict is not Verdict.DESELECTED
+    ]
+    for start in range(0, len(legend), 5):
+        yield line(Span("  " + "   ".join(legend[start : start + 5]), "faint"))
+
+
+def _others(verdicts: Verdicts) -> Iterator[Line]:
+    """Yields a line for each requirement that is neither met nor deselected."""
+    quiet = (Verdict.PASS, Verdict.DESELECTED)
+    rows = [each for each in verdicts.requirements if each.verdict not in quiet]
+    yield from (_row(each) for each in rows[:_OTHERS])
+    if len(rows) > _OTHERS:
+        yield line(Span(f"  … {len(rows) - _OTHERS} more; -v shows all", "faint"))
+    if rows:
+        yield ()
+
+
+def _lists(verdicts: Verdicts) -> Iterator[Line]:
     every = catalogue()
     for family, about in every.families.items():
-        rows = [
-            each
-            for each in verdicts.requirements
-            if each.requirement.family == family
-            and (whole or each.verdict is not Verdict.DESELECTED)
-        ]
+        rows = [each for each in verdicts.requirements if each.requirement.family == family]
         if rows:
             yield line(Span(f"{family:<5} {about}", "strong"))
             yield from (_row(each) for each in rows)

@@ -58,19 +58,22 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def card(finished: CaseFinished, *, bounds: Bounds, describe: Describe) -> tuple[Line, ...]:
+def card(
+    finished: CaseFinished, *, bounds: Bounds, describe: Describe, request: bool = False
+) -> tuple[Line, ...]:
     """Returns the card of a case that did not pass.
 
     It holds where the expectation is written, every mismatch, the answer, the requirements,
     the route, the logs of the nodes, and the command that reproduces it; a part that the
-    failure does not have is left out, and a part that is cut says so.
+    failure does not have is left out, and a part that is cut says so. With `request` it holds
+    what was sent in the last call too, for whoever has not written the scenario.
     """
     failure = finished.failure or Failure(message="the engine gave no reason")
-    return tuple(_parts(finished, failure, bounds, describe))
+    return tuple(_parts(finished, failure, bounds, describe, request))
 
 
 def _parts(
-    finished: CaseFinished, failure: Failure, bounds: Bounds, describe: Describe
+    finished: CaseFinished, failure: Failure, bounds: Bounds, describe: Describe, request: bool
 ) -> Iterator[Line]:
     yield line(
         Span(_LABELS[finished.outcome], "bad"),
@@ -89,6 +92,11 @@ def _parts(
     for text in rest:
         yield line("  ", text)
     yield from _mismatches(failure.mismatches, bounds)
+    if request and failure.request is not None:
+        yield _heading(f"request to {one_line(failure.called, bounds.columns)}")
+        yield from _indented(
+            block(_json(failure.request), lines=bounds.answer_lines, columns=bounds.columns)
+        )
     if failure.answer is not None:
         yield _heading("answer")
         yield from _indented(

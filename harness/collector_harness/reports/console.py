@@ -25,6 +25,7 @@ from collector_harness.events import (
 from collector_harness.reports.cards import SHORT, WHOLE, Describe, card, duration
 from collector_harness.reports.escaping import one_line
 from collector_harness.reports.lines import Line, Span, Style, line
+from collector_harness.reports.paths import short_case
 from collector_harness.reports.screen import Screen, open_screen
 from collector_harness.reports.table import Tally, counted, summary, table
 
@@ -128,14 +129,14 @@ class ConsoleReport:
         if event.outcome is not Outcome.PASSED:
             self._failures.append(event)
         if event.outcome is not Outcome.PASSED or self._list_passed:
-            shown = _OUTCOMES[event.outcome], Span(one_line(event.case, TEXT))
+            shown = _OUTCOMES[event.outcome], Span(one_line(short_case(event.case), TEXT))
             self._screen.show([line(*shown, Span(f"  {duration(event.seconds)}", "faint")), *steps])
         self._advance()
 
     def _advance(self) -> None:
         running = next(iter(self._running), "")
         self._screen.advance(
-            done=self._done, failed=len(self._failures), running=one_line(running, TEXT)
+            done=self._done, failed=len(self._failures), running=one_line(short_case(running), TEXT)
         )
 
     def _remember(self, case: str, shown: Line) -> None:

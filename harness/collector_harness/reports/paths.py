@@ -8,7 +8,11 @@ from typing import Final
 
 __all__ = ["shared_folder", "short_case", "shortened"]
 
-_SHIPPED: Final = ("/scenarios/conformance/", "/collector_harness/conformance/")
+_SHIPPED: Final = (
+    "/collector_harness/shipped/scenarios/conformance/",
+    "/collector_harness/conformance/",
+)
+_IN_A_CHECKOUT: Final = "/scenarios/conformance/"
 
 
 def shared_folder(paths: Sequence[str]) -> str:
@@ -27,9 +31,10 @@ def shortened(path: str, folder: str = "") -> str:
     """Returns a path without the folder that it shares with others, and a file of the suite that is
     shipped without where the package happens to be.
     """
-    for shipped in _SHIPPED:
-        _, found, rest = path.partition(shipped)
-        if found and posixpath.isabs(path):
+    known = (*_SHIPPED, _IN_A_CHECKOUT) if posixpath.isabs(path) else _SHIPPED
+    for shipped in known:
+        _, found, rest = f"/{path}".partition(shipped)
+        if found:
             return rest
     return path[len(folder) :] if folder and path.startswith(folder) else path
 

@@ -80,18 +80,27 @@ def open_screen(stream: IO[str], environment: Mapping[str, str] | None = None) -
 
 
 class PlainScreen:
-    """Text without styles, flushed line by line so that a log grows steadily."""
+    """Text without styles, flushed line by line so that a log grows steadily.
+
+    A reader that leaves, as `head` does, ends the showing and nothing else: what is shown goes on.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        self._left = False
 
     @property
     def live(self) -> bool:
         return False
 
     def show(self, lines: Iterable[Line]) -> None:
-        self._stream.write(plain(lines))
-        self._stream.flush()
+        if self._left:
+            return
+        try:
+            self._stream.write(plain(lines))
+            self._stream.flush()
+        except BrokenPipeError:
+            self._left = True
 
     def begin(self, total: int) -> None: ...
 
@@ -107,6 +116,7 @@ class RichScreen:
         from rich.console import Console
 
         self._look = look
+        self._left = False
         # Markup and highlighting stay off and spans carry the styles: text from a target must
         # never be taken for markup.
         self._console: Console = Console(
@@ -130,12 +140,14 @@ class RichScreen:
         from rich.text import Text
 
         shown = [Text.assemble(*((text, _STYLES[style]) for text, style in each)) for each in lines]
+        if self._left:
+            return
         try:
             for text in shown:
                 self._console.print(text, soft_wrap=True)
-        except SystemExit as error:
-            # What rich makes of a pipe that nobody reads any more.
-            raise BrokenPipeError from error
+        except (BrokenPipeError, SystemExit):
+            # The latter is what rich makes of a pipe that nobody reads any more.
+            self._left = True
 
     def begin(self, total: int) -> None:
         if not self._look.live or self._progress is not None:

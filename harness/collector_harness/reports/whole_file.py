@@ -1,4 +1,4 @@
-"""A JSON file that appears whole, or not at all.
+"""A file that appears whole, or not at all.
 
 A file of an earlier run is removed before the run, so that it cannot pass for this one's.
 """
@@ -17,7 +17,7 @@ __all__ = ["WholeFile"]
 
 
 class WholeFile:
-    """A place for one JSON document, made ready before there is something to write.
+    """A place for one document, made ready before there is something to write.
 
     `what` names the document in messages. Raises `EnvironmentLacks` when the file cannot be
     written, as far as this can be told beforehand, and by `write` otherwise.
@@ -38,8 +38,11 @@ class WholeFile:
                 path.unlink()
 
     def write(self, document: Mapping[str, object]) -> None:
-        """Writes the document; whoever looks sees all of it or nothing."""
-        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+        """Writes the document as JSON; whoever looks sees all of it or nothing."""
+        self.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, text: str) -> None:
+        """Writes text in the same way."""
         with self._translated():
             if self._path.exists() and not self._path.is_file():
                 # A device or a pipe, such as /dev/stdout, is written to and never replaced.

@@ -191,7 +191,18 @@ def test_a_finding_shows_what_was_expected_what_came_where_and_how_to_see_it_aga
     assert "\x1b" not in text
 
 
-def test_the_matrix_has_a_line_for_each_requirement_and_says_what_blocks():
+def test_the_matrix_has_a_row_for_each_family_within_80_columns():
+    found = {"DSP-004": [result(FAILED)], "DSP-002": [result(PASSED)], "REG-001": [result(PASSED)]}
+    lines = plain(render_verdicts(verdicts(found))).splitlines()
+    assert lines[0].split() == ["REG", "the", "registry", ".", "1", "of", "1", "pass"]
+    assert lines[1].split() == ["DSP", "dispatching", ".F", "1", "of", "2", "pass"]
+    assert lines[2] == "  . pass   F fail"
+    assert max(len(each) for each in lines[:3]) < 80
+    many = {f"DSP-{number:03}": [result(PASSED)] for number in range(1, 17)}
+    assert "." * 16 in plain(render_verdicts(verdicts(many)))
+
+
+def test_what_is_not_met_has_a_line_that_says_why_and_what_blocks():
     text = plain(
         render_verdicts(verdicts({"DSP-004": [result(FAILED)], "DSP-010": [result(PASSED)]}, None))
     )
@@ -201,6 +212,7 @@ def test_the_matrix_has_a_line_for_each_requirement_and_says_what_blocks():
 def test_deselected_requirements_are_shown_on_demand():
     found = verdicts({"DSP-004": [result(PASSED)], "DSP-010": [result(None)]}, {"DSP-004"})
     assert "DSP-010" not in plain(render_verdicts(found))
+    assert "1 of 1 pass" in plain(render_verdicts(found))
     assert "DSP-010" in plain(render_verdicts(found, whole=True))
 
 

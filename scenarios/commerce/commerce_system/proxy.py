@@ -1,31 +1,32 @@
 """nginx on this machine, by the configuration in `deploy/`: the same file, other addresses.
 
-`nginx` itself is Debian's package; without it nothing here works.
+`python -m commerce_system.proxy --rest HOST:PORT` or `--grpc HOST:PORT` runs it. The program is
+that of Debian's package nginx-light; without it nothing here works.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import re
 import shutil
-import socket
+import signal
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["Proxied", "configuration", "proxy"]
+__all__ = ["configuration", "main", "nginx"]
 
 TEMPLATE = Path(__file__).parent.parent / "deploy" / "nginx.conf"
-_STARTED_SECONDS = 10.0
+_GATEWAYS = 3
+_LACKS_NGINX = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proxied:
-    """Where the proxy listens, as `host:port`."""
-
-    rest: str
-    grpc: str
+def nginx() -> str | None:
+    """Returns where the program is, or None where it is not installed."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
 def configuration(
@@ -33,8 +34,12 @@ def configuration(
 ) -> str:
     """Returns the configuration with these addresses, and its files in a folder.
 
-    `gateways` are three.
+    Raises `ValueError` unless there are three gateways, users and orders.
     """
+    if len(gateways) != _GATEWAYS:
+        raise ValueError(f"GATEWAYS are {_GATEWAYS} addresses, not {len(gateways)}")
+    if not (users and orders):
+        raise ValueError("USER_SERVICE_URL and ORDER_SERVICE_URL are needed")
     text = TEMPLATE.read_text()
     places = {f"api-gateway-{number}:3000": at for number, at in enumerate(gateways, 1)}
     places |= {
@@ -47,35 +52,43 @@ def configuration(
     return re.sub("|".join(map(re.escape, places)), lambda found: places[found.group()], text)
 
 
-@contextmanager
-def proxy(folder: Path, *, gateways: Sequence[str], users: str, orders: str) -> Iterator[Proxied]:
-    """Runs nginx while the block runs, on free ports. Raises `FileNotFoundError` without nginx
-    and `ChildProcessError` with its words when it does not start.
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs nginx until it is told to end, and returns how that ended; 3 where it is not installed.
+    Who is behind it is told by GATEWAYS, with commas, USER_SERVICE_URL and ORDER_SERVICE_URL.
     """
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    parser = argparse.ArgumentParser(prog="python -m commerce_system.proxy", allow_abbrev=False)
+    parser.add_argument("--rest", default="", help="host:port of REST, before the gateways")
+    parser.add_argument("--grpc", default="", help="host:port of gRPC, before the services")
+    given = parser.parse_args(words)
+    program = nginx()
     if program is None:
-        raise FileNotFoundError("nginx is not installed: apt-get install nginx-light")
-    # nginx binds for itself: the ports are held until the moment before.
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    rest, grpc = (f"127.0.0.1:{each.getsockname()[1]}" for each in held)
-    file = folder / "nginx.conf"
-    file.write_text(
-        configuration(folder, gateways=gateways, users=users, orders=orders, rest=rest, grpc=grpc)
-    )
-    for each in held:
-        each.close()
-    words = [program, "-p", str(folder), "-c", str(file), "-e", "stderr"]
-    # It goes to the background once it listens: this returns when it is ready, or why it is not.
-    log = folder / "nginx.log"
-    with log.open("wb") as told:
-        started = subprocess.run(
-            words, stdout=told, stderr=told, timeout=_STARTED_SECONDS, check=False
-        )
-    if started.returncode:
-        raise ChildProcessError(f"nginx did not start: {log.read_text()}")
-    try:
-        yield Proxied(rest=rest, grpc=grpc)
-    finally:
-        subprocess.run(
-            [*words, "-s", "stop"], capture_output=True, timeout=_STARTED_SECONDS, check=False
-        )
+        print("nginx is not installed: apt-get install nginx-light", file=sys.stderr)
+        return _LACKS_NGINX
+    with tempfile.TemporaryDirectory(prefix="nginx") as made:
+        folder = Path(made)
+        file = folder / "nginx.conf"
+        try:
+            text = configuration(
+                folder,
+                gateways=[at for at in os.environ.get("GATEWAYS", "").split(",") if at],
+                users=os.environ.get("USER_SERVICE_URL", ""),
+                orders=os.environ.get("ORDER_SERVICE_URL", ""),
+                # What nobody asked for listens where nobody else is.
+                rest=given.rest or f"unix:{folder / 'rest'}",
+                grpc=given.grpc or f"unix:{folder / 'grpc'}",
+            )
+        except ValueError as error:
+            parser.error(str(error))
+        file.write_text(text)
+        return _run([program, "-p", made, "-c", str(file), "-e", "stderr", "-g", "daemon off;"])
+
+
+def _run(words: Sequence[str]) -> int:
+    running = subprocess.Popen(words)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.terminate())
+    return running.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,16 +1,13 @@
-"""The files for nginx, Compose and Kubernetes. nginx is run; the others are only validated:
-that they are what their tools read, that names and ports agree, and that flags exist.
+"""The files for nginx, Compose and Kubernetes: that they are what their tools read, that names and
+ports agree, and that flags exist. nginx is run by scenarios; the others are only validated.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 import yaml
 
@@ -21,64 +18,20 @@ KUBERNETES = [
     for file in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
     for document in yaml.safe_load_all(file.read_text())
 ]
-needs_nginx = pytest.mark.skipif(
-    not (shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")),
-    reason="nginx is not installed: apt-get install nginx-light",
-)
 
 
-@needs_nginx
-def test_nginx_goes_round_three_gateways_and_passes_grpc(
-    shop: Any, running: Any, tmp_path: Path
-) -> None:
-    import asyncio
+def test_the_configuration_of_nginx_takes_the_addresses_of_this_machine(tmp_path: Path) -> None:
+    from commerce_system.proxy import configuration
 
-    import httpx
-
-    from commerce_system.gateway.server import gateway_server
-    from commerce_system.proxy import proxy
-    from commerce_system.settings import ServiceSettings
-    from commerce_system.wire import users_pb2, users_pb2_grpc
-
-    async def run() -> None:
-        async with shop() as it, AsyncExitStack() as stack:
-            settings = ServiceSettings(users=it.addresses.users, orders=it.addresses.orders)
-            second = await stack.enter_async_context(gateway_server(settings))
-            third = gateway_server(settings)
-            gateways = [it.addresses.gateway, second, await third.__aenter__()]
-            proxied = proxy(
-                tmp_path,
-                gateways=gateways,
-                users=it.addresses.users,
-                orders=it.addresses.orders,
-            )
-            at = await asyncio.to_thread(proxied.__enter__)
-            try:
-                http = await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=f"http://{at.rest}", timeout=10, trust_env=False)
-                )
-                for number in range(6):
-                    body = {"name": "x", "email": f"{number}@example.com"}
-                    assert (await http.post("/users", json=body)).status_code == 201
-                await third.__aexit__(None, None, None)
-                answers = [(await http.get("/users/1")).status_code for _ in range(9)]
-                assert answers == [200] * 9, "the proxy leaves out a gateway that is gone"
-                channel = await stack.enter_async_context(grpc.aio.insecure_channel(at.grpc))
-                found = await users_pb2_grpc.UserServiceStub(channel).GetUser(
-                    users_pb2.GetUserRequest(user_id=1), timeout=10
-                )
-                assert found.user.email == "0@example.com"
-                with pytest.raises(grpc.aio.AioRpcError) as told:
-                    await channel.unary_unary("/commerce.v1.Nobody/Call")(b"", timeout=10)
-                assert told.value.code() is grpc.StatusCode.UNIMPLEMENTED
-                orders = channel.unary_unary("/commerce.v1.OrderService/GetOrder")
-                with pytest.raises(grpc.aio.AioRpcError) as told:
-                    await orders(b"\x08\x07", timeout=10)
-                assert told.value.code() is grpc.StatusCode.NOT_FOUND
-            finally:
-                await asyncio.to_thread(proxied.__exit__, None, None, None)
-
-    running(run())
+    told: dict[str, Any] = {"users": "u:1", "orders": "o:2", "rest": "r:3", "grpc": "g:4"}
+    text = configuration(tmp_path, gateways=["a:5", "b:6", "c:7"], **told)
+    for line in ("server a:5 ", "server b:6 ", "server c:7 ", "server u:1;", "server o:2;"):
+        assert line in text
+    assert "listen r:3;" in text
+    assert "listen g:4 http2;" in text
+    assert "/tmp/nginx" not in text.replace(str(tmp_path), "")
+    with pytest.raises(ValueError, match="GATEWAYS are 3 addresses, not 1"):
+        configuration(tmp_path, gateways=["a:5"], **told)
 
 
 def test_compose_knows_every_name_that_it_uses() -> None:

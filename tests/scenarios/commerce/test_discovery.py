@@ -1,4 +1,4 @@
-"""Where services are found: environment, DNS, a collector's registry; and how calls go round."""
+"""How calls go round several instances, and what is no place of a service."""
 
 from __future__ import annotations
 
@@ -126,42 +126,6 @@ def test_a_collectors_registry_tells_every_instance(tmp_path: Path, running: Any
     running(run())
 
 
-def test_names_are_looked_up_in_dns(tmp_path: Path, running: Any) -> None:
-    from dnslib import RR, A
-    from dnslib.server import BaseResolver, DNSServer
-
-    class Resolver(BaseResolver):
-        def __init__(self) -> None:
-            self.asked: list[str] = []
-
-        def resolve(self, request: Any, _handler: Any) -> Any:
-            self.asked.append(str(request.q.qname))
-            reply = request.reply()
-            if request.q.qtype == 1 and str(request.q.qname) == "user-service.local.":
-                reply.add_answer(RR("user-service.local", rdata=A("127.0.0.1"), ttl=1))
-            return reply
-
-    resolver = Resolver()
-    server = DNSServer(resolver, address="127.0.0.1", port=0)
-    server.server.server_name = "loopback"
-    server.start_thread()
-
-    async def run() -> None:
-        async with Instances(tmp_path) as users:
-            port = (await users.start("a")).rpartition(":")[2]
-            dns = f"127.0.0.1:{server.server.server_address[1]}"
-            caller = caller_of(f"dns://{dns}/user-service.local:{port}")
-            assert await ask(caller, 2) == {"a": 2}
-            await caller.close()
-
-    try:
-        running(run())
-    finally:
-        server.stop()
-        server.server.server_close()
-    assert "user-service.local." in resolver.asked
-
-
 @pytest.mark.parametrize(
     "notation",
     [
@@ -180,62 +144,3 @@ def test_what_is_no_place_is_refused(notation: str) -> None:
 
     with pytest.raises(ValueError, match="is n"):
         place(notation)
-
-
-def test_the_services_are_reached_by_dispatch_on_two_collectors(shop: Any, running: Any) -> None:
-    from collector_reference.wire import dispatcher_pb2, dispatcher_pb2_grpc
-    from commerce_system.wire import orders_pb2, users_pb2
-
-    async def run() -> None:
-        async with (
-            shop() as it,
-            Collector(
-                CollectorSettings(collector_id="west", namespaces=("people", "sales"))
-            ) as west,
-            Collector(CollectorSettings(collector_id="east", namespaces=("sales",))) as east,
-        ):
-            await west.add_backend("people", "commerce.v1.UserService", it.addresses.users)
-            await east.add_backend("sales", "commerce.v1.OrderService", it.addresses.orders)
-            await west.connect_to(east.address)
-            async with grpc.aio.insecure_channel(west.address) as channel:
-                stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(channel)
-
-                async def dispatch(namespace: str, service: str, method: str, what: Any) -> Any:
-                    request = dispatcher_pb2.DispatchRequest(
-                        namespace=namespace, method_name=method
-                    )
-                    request.service.service_name = f"commerce.v1.{service}"
-                    request.input.Pack(what)
-                    return await stub.Dispatch(request, timeout=10)
-
-                made = await dispatch(
-                    "people",
-                    "UserService",
-                    "CreateUser",
-                    users_pb2.CreateUserRequest(
-                        name="J", email="j@example.com", idempotency_key="k"
-                    ),
-                )
-                assert (made.status.code, made.handled_by_collector_id) == (200, "west")
-                ordered = await dispatch(
-                    "sales",
-                    "OrderService",
-                    "CreateOrder",
-                    orders_pb2.CreateOrderRequest(
-                        user_id=1,
-                        idempotency_key="k",
-                        items=[
-                            orders_pb2.OrderItem(product_name="x", quantity=1, price_minor=99999)
-                        ],
-                    ),
-                )
-                assert (ordered.status.code, ordered.handled_by_collector_id) == (200, "east")
-                order = orders_pb2.CreateOrderResponse()
-                assert ordered.output.Unpack(order)
-                assert order.order.total_minor == 99999
-                missing = await dispatch(
-                    "sales", "OrderService", "GetOrder", orders_pb2.GetOrderRequest(order_id=7)
-                )
-                assert (missing.status.code, missing.status.message) == (404, "order not found")
-
-    running(run())

@@ -19,7 +19,7 @@ from collector_harness.targets import Reference
 from collector_harness.topology.values import REFERENCE
 
 MESH = Path(__file__).parents[2] / "scenarios/mesh"
-ROUTING = ("04", "05", "09", "10", "14")
+ROUTING = ("04", "05", "09", "10", "12")
 """Scenarios on routing and failover whose nodes carry the probe service, and can be processes."""
 
 

@@ -154,7 +154,12 @@ def test_a_result_is_json_with_evidence_and_a_line_to_paste():
     )
     case = CaseResult(case="c", source="s", outcome=FAILED, failure=failure, seconds=0.25)
     document = json.loads(json.dumps(verdicts({"DSP-003": [case]}).as_json()))
-    assert document["suite"] == {"version": "1", "covered": 1, "uncovered": ["WIR-001"]}
+    assert document["suite"] == {
+        "version": "1",
+        "covered": 1,
+        "uncovered": ["WIR-001"],
+        "as_of": None,
+    }
     assert (document["target"], document["exit_code"]) == ("exec:my collector", 1)
     assert document["totals"]["fail"] == 1
     assert set(document["totals"]) == {verdict.value for verdict in Verdict}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -24,12 +24,15 @@ from collector_reference.observability.values import (
     Tracing,
     observability_from,
 )
+from collector_reference.registry.etcd_access import OPEN, EtcdAccess, access_from
 from collector_reference.registry.notation import (
     MEMORY,
     EtcdMembership,
+    EtcdRegistry,
     RegistryChoice,
     parse_membership,
     parse_registry,
+    reached_by,
 )
 from collector_reference.security.values import (
     Exposure,
@@ -199,10 +202,15 @@ class CollectorSettings:
         A variable that is unset or empty leaves the default; without COLLECTOR_ID the id is made
         up. Raises `SettingsError` naming the variable, also for what is not supported here.
         """
+        registry, membership = _etcd_dialled(
+            _registry(environment, "COLLECTOR_REGISTRY"),
+            _membership(environment, "COLLECTOR_MEMBERSHIP"),
+            access_from(environment),
+        )
         given: dict[str, object] = {
             "dialect": _dialect(environment, "COLLECTOR_DIALECT"),
-            "registry": _registry(environment, "COLLECTOR_REGISTRY"),
-            "membership": _membership(environment, "COLLECTOR_MEMBERSHIP"),
+            "registry": registry,
+            "membership": membership,
             "validator": _validator(environment, "COLLECTOR_VALIDATOR"),
             **routing_from(environment),
             "backends": backends_from(environment),
@@ -309,6 +317,27 @@ def _membership(environment: Mapping[str, str], variable: str) -> EtcdMembership
         return parse_membership(text)
     except ValueError as error:
         raise SettingsError(variable, str(error)) from error
+
+
+def _etcd_dialled(
+    registry: RegistryChoice, membership: EtcdMembership | None, access: EtcdAccess
+) -> tuple[RegistryChoice, EtcdMembership | None]:
+    if access == OPEN:
+        return registry, membership
+    in_etcd = isinstance(registry, EtcdRegistry)
+    if not in_etcd and membership is None:
+        raise SettingsError(
+            "COLLECTOR_REGISTRY", "it is not in etcd, but COLLECTOR_ETCD_... is set"
+        )
+    try:
+        if isinstance(registry, EtcdRegistry):
+            registry = replace(registry, place=reached_by(registry.place, access))
+        if membership is not None:
+            membership = replace(membership, place=reached_by(membership.place, access))
+    except ValueError as error:
+        variable = "COLLECTOR_REGISTRY" if in_etcd else "COLLECTOR_MEMBERSHIP"
+        raise SettingsError(variable, str(error)) from error
+    return registry, membership
 
 
 def _admin(environment: Mapping[str, str], variable: str) -> AdminAccess:

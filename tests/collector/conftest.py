@@ -12,8 +12,9 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from google.protobuf.any_pb2 import Any as AnyPayload
 from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 from google.protobuf.wrappers_pb2 import StringValue
 
+from collector_harness.launchers.contract import RUN_MARKER
+from collector_harness.launchers.reaper import the_reaper
 from collector_reference import Collector, CollectorSettings
 from collector_reference.registry.notation import EtcdPlace
 from collector_reference.wire import dispatcher_pb2_grpc, registry_pb2_grpc
@@ -310,8 +313,13 @@ def brief() -> timedelta:
 class EtcdCluster:
     """Real etcd servers on ports of 127.0.0.1, each a process that can be killed and restarted."""
 
-    def __init__(self, members: int, folder: Path) -> None:
+    def __init__(
+        self, members: int, folder: Path, *, scheme: str = "http", flags: Sequence[str] = ()
+    ) -> None:
+        """`scheme` and `flags` are about what clients dial."""
         self._folder = folder
+        self._scheme = scheme
+        self._flags = flags
         ports = iter(_free_ports(2 * members))
         self._ports = [(next(ports), next(ports)) for _ in range(members)]
         self.processes: list[subprocess.Popen[bytes] | None] = [None] * members
@@ -327,10 +335,15 @@ class EtcdCluster:
         return EtcdPlace(endpoints=self.endpoints, prefix=f"tests/{uuid.uuid4().hex}")
 
     def start(self, number: int) -> None:
-        client, peer = (f"http://127.0.0.1:{port}" for port in self._ports[number])
+        client, peer = (
+            f"{scheme}://127.0.0.1:{port}"
+            for scheme, port in zip((self._scheme, "http"), self._ports[number], strict=True)
+        )
         everybody = ",".join(
             f"m{other}=http://127.0.0.1:{port}" for other, (_, port) in enumerate(self._ports)
         )
+        # Guarded from its birth by the marker, should this process be killed.
+        the_reaper().start()
         with (self._folder / f"m{number}.log").open("ab") as log:
             self.processes[number] = subprocess.Popen(
                 [
@@ -340,18 +353,28 @@ class EtcdCluster:
                     *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
                     *("--initial-cluster", everybody, "--initial-cluster-state", "new"),
                     *("--heartbeat-interval", "100", "--election-timeout", "1000"),
+                    *self._flags,
                 ],
                 stdout=log,
                 stderr=log,
                 env={
-                    name: text for name, text in os.environ.items() if not name.startswith("ETCD_")
+                    **{
+                        name: text
+                        for name, text in os.environ.items()
+                        if not name.startswith("ETCD_")
+                    },
+                    RUN_MARKER: the_reaper().marker,
                 },
+                # Ctrl-C is for the tests, which end it in their own time.
+                start_new_session=True,
             )
+        the_reaper().guard_group(self.processes[number].pid)
 
     def kill(self, number: int) -> None:
         process = self.processes[number]
         process.kill()
         process.wait()
+        the_reaper().release_group(process.pid)
         self.processes[number] = None
 
     def pause(self, number: int) -> None:
@@ -375,17 +398,21 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running_etcd(members: int) -> Iterator[EtcdCluster]:
+def running_etcd(
+    members: int, *, scheme: str = "http", flags: Sequence[str] = ()
+) -> Iterator[EtcdCluster]:
     """Lends a cluster; skips where this machine has no etcd."""
     if shutil.which("etcd") is None:
         pytest.skip("there is no etcd here: apt-get install etcd-server")
     folder = Path(tempfile.mkdtemp(prefix="etcd-"))
-    cluster = EtcdCluster(members, folder)
+    the_reaper().guard_folder(folder)
+    cluster = EtcdCluster(members, folder, scheme=scheme, flags=flags)
     try:
         yield cluster
     finally:
         cluster.close()
         shutil.rmtree(folder)
+        the_reaper().release_folder(folder)
 
 
 @pytest.fixture(scope="session")
@@ -400,6 +427,12 @@ def own_etcd() -> Iterator[EtcdCluster]:
     """One server for a test that breaks it."""
     with running_etcd(1) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def secure_etcd() -> Callable[..., contextlib.AbstractContextManager[EtcdCluster]]:
+    """Lends one server that speaks TLS, with further flags."""
+    return partial(running_etcd, 1, scheme="https")
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 UNAVAILABLE_AFTER = timedelta(seconds=3)
 """How long etcd may give no answer before the collector says that it is not serving."""
+_SILENCE = UNAVAILABLE_AFTER.total_seconds()
 _BETWEEN_LOOKS = 1.0
 _OWN_ECHO = 2.0
 """Seconds that a registration waits for the watch to tell of it too."""
@@ -133,15 +134,16 @@ class EtcdStore(LayeredStore):
     async def _look_after(self, availability: Availability) -> None:
         """Tells when etcd gave no answer for too long, and when it does again."""
         clock = asyncio.get_running_loop().time
-        answered = clock()
         while True:
             if await self._client.probe():
-                answered = clock()
                 if not self._client.patient:
                     _LOG.info("etcd answers again")
                     self._client.patient = True
                     availability(True)
-            elif self._client.patient and clock() - answered > UNAVAILABLE_AFTER.total_seconds():
+            elif (
+                self._client.patient
+                and clock() - self._client.answered > UNAVAILABLE_AFTER.total_seconds()
+            ):
                 _LOG.warning("etcd gives no answer: registrations fail until it does")
                 self._client.patient = False
                 availability(False)

@@ -18,12 +18,13 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from collector_reference.addresses import resolved_target
 from collector_reference.errors import MissingExtra, StoreUnavailable
 from collector_reference.registry.notation import EtcdPlace
 
 try:
     from aetcd import rpc
+
+    from collector_reference.registry.etcd_login import EtcdLogin
 except ImportError as error:
     raise MissingExtra("etcd", "a registry or membership in etcd") from error
 
@@ -40,16 +41,6 @@ _PASSING = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED,
-)
-_OPTIONS = (
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 
 
@@ -88,9 +79,13 @@ class EtcdClient:
     def __init__(self, place: EtcdPlace, *, limit: timedelta) -> None:
         """`limit` bounds each call, however many members are tried for it."""
         self._endpoints = place.endpoints
+        self._prefix = f"{place.prefix}/".encode()
+        self._login = EtcdLogin(place)
         self._limit = limit.total_seconds()
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._turn = 0
+        self.answered = float("-inf")
+        """When, by the loop's clock, a member answered last that has the others' consent."""
         self.patient = True
         """Whether a call that fails is tried again until the limit; else every member is asked
         once."""
@@ -115,7 +110,7 @@ class EtcdClient:
             success=[rpc.RequestOp(request_put=rpc.PutRequest(key=key, value=value, lease=lease))],
             failure=[rpc.RequestOp(request_range=rpc.RangeRequest(key=key))],
         )
-        response = await self._call(lambda at, time: rpc.KVStub(at).Txn(request, timeout=time))
+        response = await self._call(lambda at, **how: rpc.KVStub(at).Txn(request, **how))
         if response.succeeded:
             return True, response.header.revision
         found = response.responses[0].response_range.kvs[0]
@@ -124,7 +119,7 @@ class EtcdClient:
     async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
         """Puts the value, in place of the one that is there."""
         request = rpc.PutRequest(key=key, value=value, lease=lease)
-        await self._call(lambda at, time: rpc.KVStub(at).Put(request, timeout=time))
+        await self._call(lambda at, **how: rpc.KVStub(at).Put(request, **how))
 
     async def load(self, prefix: bytes) -> tuple[int, list[Entry]]:
         """Returns every key with the prefix, in the order of creation, and their revision."""
@@ -151,8 +146,12 @@ class EtcdClient:
         The first is empty, and tells that the watch stands. Raises `WatchLost`; never ends.
         """
         create = rpc.WatchCreateRequest(key=prefix, range_end=_end(prefix), start_revision=revision)
-        call = rpc.WatchStub(self._channel()).Watch(metadata=_REQUIRE_LEADER)
+        turn = self._turn
+        sent: tuple[tuple[str, str], ...] = ()
+        call = None
         try:
+            sent = await self._login.metadata(self._channel(), _ATTEMPT)
+            call = rpc.WatchStub(self._channel()).Watch(metadata=(*_REQUIRE_LEADER, *sent))
             await call.write(rpc.WatchRequest(create_request=create))
             async with asyncio.timeout(_ATTEMPT):
                 response = await call.read()
@@ -161,48 +160,58 @@ class EtcdClient:
                     raise WatchLost("the member ended it")
                 if response.canceled or response.compact_revision:
                     compacted = response.compact_revision > 0
+                    # It may be the token that is refused: the next watch logs in again.
+                    self._login.forget(sent)
                     raise WatchLost(response.cancel_reason or "canceled", compacted=compacted)
                 # The answer to the request itself carries the revision of now, not one reached.
                 reached = 0 if response.created else response.header.revision
                 yield reached, [_change(event) for event in response.events]
                 response = await call.read()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            self._next()
+            self._login.forget(sent)
+            self._leave(turn)
             raise WatchLost(str(error)) from error
         except TimeoutError as error:
-            self._next()
+            self._leave(turn)
             raise WatchLost(f"no answer in {_ATTEMPT:g} s") from error
         finally:
-            call.cancel()
+            if call is not None:
+                call.cancel()
 
     async def probe(self) -> bool:
-        """Returns whether a member answers that has the others' consent."""
+        """Returns whether a member answers that has the others' consent; asks all, if need be."""
         # Not serialisable: so a member asks the others before it answers.
-        request = rpc.RangeRequest(key=b"\0", count_only=True)
-        try:
-            await rpc.KVStub(self._channel()).Range(request, timeout=_ATTEMPT)
-        except grpc.aio.AioRpcError as error:
-            _LOG.debug("etcd does not answer: %s", error.details())
-            self._next()
-            return False
-        return True
+        request = rpc.RangeRequest(key=self._prefix, count_only=True)
+        for _ in self._endpoints:
+            turn = self._turn
+            at = self._channel()
+            sent: tuple[tuple[str, str], ...] = ()
+            try:
+                sent = await self._login.metadata(at, _ATTEMPT)
+                await rpc.KVStub(at).Range(request, timeout=_ATTEMPT, metadata=sent)
+            except grpc.aio.AioRpcError as error:
+                _LOG.debug("etcd does not answer: %s", error.details())
+                self._login.is_refused(error, sent)
+                self._leave(turn)
+            else:
+                self.answered = asyncio.get_running_loop().time()
+                return True
+        return False
 
     # Leases
 
     async def grant(self, life: timedelta) -> int:
         """Returns a new lease."""
         request = rpc.LeaseGrantRequest(TTL=max(2, round(life.total_seconds())))
-        response = await self._call(
-            lambda at, time: rpc.LeaseStub(at).LeaseGrant(request, timeout=time)
-        )
+        response = await self._call(lambda at, **how: rpc.LeaseStub(at).LeaseGrant(request, **how))
         lease: int = response.ID
         return lease
 
     async def renew(self, lease: int) -> bool:
         """Returns whether the lease still lives; then it does so for its whole life again."""
 
-        async def ask(at: grpc.aio.Channel, time: float) -> bool:
-            call = rpc.LeaseStub(at).LeaseKeepAlive(timeout=time)
+        async def ask(at: grpc.aio.Channel, **how: Any) -> bool:
+            call = rpc.LeaseStub(at).LeaseKeepAlive(**how)
             await call.write(rpc.LeaseKeepAliveRequest(ID=lease))
             response = await call.read()
             call.cancel()
@@ -214,8 +223,11 @@ class EtcdClient:
     async def revoke(self, lease: int) -> None:
         """Ends a lease and deletes its keys, where that works at once."""
         with contextlib.suppress(grpc.aio.AioRpcError):
-            await rpc.LeaseStub(self._channel()).LeaseRevoke(
-                rpc.LeaseRevokeRequest(ID=lease), timeout=_ATTEMPT
+            at = self._channel()
+            await rpc.LeaseStub(at).LeaseRevoke(
+                rpc.LeaseRevokeRequest(ID=lease),
+                timeout=_ATTEMPT,
+                metadata=await self._login.metadata(at, _ATTEMPT),
             )
 
     # Members
@@ -224,38 +236,55 @@ class EtcdClient:
         endpoint = self._endpoints[self._turn % len(self._endpoints)]
         channel = self._channels.get(endpoint)
         if channel is None:
-            channel = grpc.aio.insecure_channel(resolved_target(endpoint), options=_OPTIONS)
-            self._channels[endpoint] = channel
+            channel = self._channels[endpoint] = self._login.dial(endpoint)
         return channel
 
-    def _next(self) -> None:
-        self._turn += 1
+    def _leave(self, turn: int) -> None:
+        """Goes on to the next member, unless somebody did since that turn: two that leave one
+        member at the same time would otherwise come back to it where there are two.
+        """
+        if turn == self._turn:
+            self._turn += 1
 
-    async def _call(self, ask: Callable[[grpc.aio.Channel, float], Awaitable[Any]]) -> Any:
+    async def _call(self, ask: Callable[..., Awaitable[Any]]) -> Any:
         """Returns what a member answers; raises `StoreUnavailable` when none does."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._limit
         asked = 0
         while True:
             turn = self._turn
+            at = self._channel()
+            time = min(_ATTEMPT, max(0.1, end - loop.time()))
+            sent: tuple[tuple[str, str], ...] = ()
             try:
-                return await ask(self._channel(), min(_ATTEMPT, max(0.1, end - loop.time())))
+                sent = await self._login.metadata(at, time)
+                answer = await ask(at, timeout=time, metadata=sent)
             except grpc.aio.AioRpcError as error:
                 asked += 1
-                if turn == self._turn:
-                    self._next()
+                passing = error.code() in _PASSING
+                if passing:
+                    self._leave(turn)
                 over = loop.time() + _BETWEEN_TRIES >= end
                 tired = not self.patient and asked >= len(self._endpoints)
-                if error.code() not in _PASSING or over or tired:
-                    raise StoreUnavailable(
-                        f"etcd at {','.join(self._endpoints)}: {error.code().name}: "
-                        f"{error.details()}"
-                    ) from error
+                again = passing or self._login.is_refused(error, sent)
+                if not again or over or tired:
+                    raise StoreUnavailable(await self._reason(error, turn)) from error
+            else:
+                self.answered = loop.time()
+                return answer
             await asyncio.sleep(_BETWEEN_TRIES)
 
+    async def _reason(self, error: grpc.aio.AioRpcError, turn: int) -> str:
+        reason = None
+        if error.code() in _PASSING:
+            member = self._endpoints[turn % len(self._endpoints)]
+            reason = await self._login.why_unreachable(member, seconds=_ATTEMPT)
+        told = reason or f"{error.code().name}: {error.details()}"
+        return f"etcd at {','.join(self._endpoints)}: {told}"
 
-async def _range(request: Any, at: grpc.aio.Channel, time: float) -> Any:
-    return await rpc.KVStub(at).Range(request, timeout=time)
+
+async def _range(request: Any, at: grpc.aio.Channel, **how: Any) -> Any:
+    return await rpc.KVStub(at).Range(request, **how)
 
 
 def _end(prefix: bytes) -> bytes:

@@ -1,17 +1,18 @@
 """How a registry and a membership are written down in settings, and the values they become.
 
 Nothing is opened here. The forms are `memory`, `sqlite:PATH` and
-`etcd:HOST:PORT[,HOST:PORT]/PREFIX[?lease=SECONDS]`.
+`etcd:HOST:PORT[,HOST:PORT]/PREFIX[?lease=SECONDS]`, or `etcd+tls:` with the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from collector_reference.addresses import is_peer_address
+from collector_reference.registry.etcd_access import OPEN, EtcdAccess
 
 __all__ = [
     "MEMORY",
@@ -24,9 +25,12 @@ __all__ = [
     "parse_etcd_place",
     "parse_membership",
     "parse_registry",
+    "reached_by",
 ]
 
-FORMS = "memory, sqlite:PATH or etcd:HOST:PORT[,HOST:PORT]/PREFIX[?lease=SECONDS]"
+FORMS = (
+    "memory, sqlite:PATH or etcd:HOST:PORT[,HOST:PORT]/PREFIX[?lease=SECONDS] (etcd+tls: by TLS)"
+)
 SHORTEST_LEASE = timedelta(seconds=2)
 """What etcd makes of any shorter one."""
 
@@ -61,9 +65,14 @@ class EtcdPlace:
     """`host:port` of its members, of which any will do."""
     prefix: str
     """What every key begins with, without slashes around it."""
+    tls: bool = False
+    """Whether its members are dialled by TLS."""
+    access: EtcdAccess = OPEN
+    """What they are shown."""
 
     def __str__(self) -> str:
-        return f"etcd:{','.join(self.endpoints)}/{self.prefix}"
+        kind = "etcd+tls" if self.tls else "etcd"
+        return f"{kind}:{','.join(self.endpoints)}/{self.prefix}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +104,17 @@ class EtcdMembership:
 RegistryChoice = MemoryRegistry | SqliteRegistry | EtcdRegistry
 
 
+def reached_by(place: EtcdPlace, access: EtcdAccess) -> EtcdPlace:
+    """Returns the place with what its members are shown; raises `ValueError` for files of TLS
+    where it is not dialled by TLS.
+    """
+    if access.names_tls and not place.tls:
+        raise ValueError(
+            f"'{place}' is dialled in plaintext, but TLS files are given: etcd+tls:..."
+        )
+    return replace(place, access=access)
+
+
 def parse_registry(text: str) -> RegistryChoice:
     """Returns the store that a text names; raises `ValueError` saying what it should be."""
     kind, _, rest = text.strip().partition(":")
@@ -105,7 +125,7 @@ def parse_registry(text: str) -> RegistryChoice:
             if not rest or "\0" in rest:
                 raise ValueError(f"'{text}' names no file: write sqlite:PATH")
             return SqliteRegistry(path=Path(rest))
-        case "etcd":
+        case "etcd" | "etcd+tls":
             place, lease = parse_etcd_place(text, option="lease")
             return EtcdRegistry(place=place, lease=lease)
         case _:
@@ -127,7 +147,7 @@ def parse_etcd_place(text: str, *, option: str) -> tuple[EtcdPlace, timedelta | 
     """
     form = f"etcd:HOST:PORT[,HOST:PORT]/PREFIX[?{option}=SECONDS]"
     kind, _, rest = text.strip().partition(":")
-    if kind != "etcd":
+    if kind not in ("etcd", "etcd+tls"):
         raise ValueError(f"'{text}' is no place in etcd: write {form}")
     address, _, query = rest.partition("?")
     hosts, _, prefix = address.partition("/")
@@ -144,7 +164,7 @@ def parse_etcd_place(text: str, *, option: str) -> tuple[EtcdPlace, timedelta | 
         if name != option:
             raise ValueError(f"'{name}' is not an option: write {form}")
         seconds = _seconds(name, value)
-    return EtcdPlace(endpoints=endpoints, prefix=prefix), seconds
+    return EtcdPlace(endpoints=endpoints, prefix=prefix, tls=kind == "etcd+tls"), seconds
 
 
 def _seconds(name: str, value: str) -> timedelta:

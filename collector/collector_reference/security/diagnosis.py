@@ -48,7 +48,9 @@ async def _of_plaintext(host: str, port: int) -> str | None:
 
 
 async def _of_tls(host: str, port: int, context: ssl.SSLContext) -> str | None:
-    if await _speaks_tls(host, port) is False:
+    tls = await _speaks_tls(host, port)
+    # Some servers hang up at a greeting that they do not understand.
+    if tls is False or (tls is None and await _speaks_plaintext(host, port)):
         return "TLS against plaintext: it speaks plaintext, and was dialled with TLS"
     try:
         reader, writer = await asyncio.open_connection(host, port, ssl=context)
@@ -77,25 +79,39 @@ async def _speaks_tls(host: str, port: int) -> bool | None:
     anything.set_alpn_protocols(["h2"])
     with suppress(ssl.SSLWantReadError):
         anything.wrap_bio(ssl.MemoryBIO(), greeting).do_handshake()
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(greeting.read())
-        answer = await reader.readexactly(_FRAME_HEADER)
-    except asyncio.IncompleteReadError as error:
-        answer = error.partial
-    finally:
-        await _closed(writer)
+    answer = await _answer(host, port, greeting.read())
     if not answer:
         return None
     if answer[0] in _TLS_RECORDS and answer[1:2] == b"\x03":
         return True
+    return False if _is_http(answer) else None
+
+
+async def _speaks_plaintext(host: str, port: int) -> bool:
+    return _is_http(await _answer(host, port, _HTTP2_PREFACE))
+
+
+async def _answer(host: str, port: int, greeting: bytes) -> bytes:
+    """Returns how who listens begins its answer; nothing where it hangs up."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(greeting)
+        return await reader.readexactly(_FRAME_HEADER)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except ConnectionError:
+        return b""
+    finally:
+        await _closed(writer)
+
+
+def _is_http(answer: bytes) -> bool:
     # A server of HTTP/2 greets with its settings, one of HTTP/1 with text.
-    if answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS]):
-        return False
-    return None
+    return answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS])
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
-    writer.close()
+    # Not closed in good order: in TLS that waits for who may never answer.
+    writer.transport.abort()
     with suppress(OSError, ssl.SSLError):
         await writer.wait_closed()

@@ -35,6 +35,31 @@ OPERATIONS_FLAGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "SECONDS",
         "How often it looks at its own services over the loopback; 0 is never. Default: 10.",
     ),
+    "COLLECTOR_ETCD_TLS_CA": (
+        "--etcd-tls-ca",
+        "FILE",
+        "Whom members of etcd+tls:... are certified by. Default: whom the machine trusts.",
+    ),
+    "COLLECTOR_ETCD_TLS_CERT": (
+        "--etcd-tls-cert",
+        "FILE",
+        "The certificate that etcd is shown. Default: none.",
+    ),
+    "COLLECTOR_ETCD_TLS_KEY": (
+        "--etcd-tls-key",
+        "FILE",
+        "The key of that certificate. Default: none.",
+    ),
+    "COLLECTOR_ETCD_USER": (
+        "--etcd-user",
+        "NAME",
+        "Who logs in to etcd. Default: nobody.",
+    ),
+    "COLLECTOR_ETCD_PASSWORD_FILE": (
+        "--etcd-password-file",
+        "FILE",
+        "The file with that user's password. Default: none.",
+    ),
     "COLLECTOR_BACKENDS": (
         "--backends",
         "LIST",

@@ -23,6 +23,7 @@ from collector_harness.targets import parse_target
 from collector_harness.topology import parse_topology
 from collector_reference import Collector
 from collector_reference.errors import RestoreRefused
+from collector_reference.registry.etcd_client import EtcdClient
 from collector_reference.registry.notation import EtcdRegistry
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -175,6 +176,20 @@ async def test_a_member_that_hangs_is_left_for_another(field, three_etcds):
         assert (await caller.validate("ns", "During", "A")).is_valid
     finally:
         three_etcds.resume(0)
+
+
+async def test_calls_that_leave_a_member_at_once_all_go_on_to_the_other(etcd, closed_port):
+    place = etcd.place()
+    endpoints = (closed_port["address"], etcd.endpoints[0])
+    client = EtcdClient(
+        dataclasses.replace(place, endpoints=endpoints), limit=timedelta(seconds=10)
+    )
+    # So every member is asked once: who came back to the first one would give up.
+    client.patient = False
+    keys = [f"{place.prefix}/{number}".encode() for number in range(4)]
+    await asyncio.gather(*(client.put(key, b"v") for key in keys))
+    assert [entry.key for entry in (await client.load(f"{place.prefix}/".encode()))[1]] == keys
+    await client.close()
 
 
 async def test_a_leased_registration_lives_as_long_as_its_collector(field, etcd):

@@ -108,6 +108,7 @@ class Probe:
             await writer.drain()
             return await reader.readline()
         finally:
-            writer.close()
-            with contextlib.suppress(OSError):
+            # Not closed in good order: in TLS that waits for who may never answer.
+            writer.transport.abort()
+            with contextlib.suppress(OSError, ssl.SSLError):
                 await writer.wait_closed()

@@ -1,5 +1,6 @@
 """What is sent, held against the types that are known before anything runs: the contract, the
-well-known types, and the descriptors that nodes and services bring.
+well-known types, and the descriptors that nodes and services bring. What comes back is held
+against them in `responses`.
 
 What a node tells only by reflection is known when the call is made. Values with paths in them are
 known later, too.
@@ -14,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 from collector_harness.documents import Document
 from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem
-from collector_harness.scenario.model import CallStep, DispatchStep, ServeStep, Step, StreamStep
+from collector_harness.scenario.model import (
+    CallStep,
+    DispatchStep,
+    RegisterStep,
+    Registration,
+    ServeStep,
+    Step,
+    StreamStep,
+)
+from collector_harness.scenario.responses import response_findings
 from collector_harness.topology.values import Topology
 
 if TYPE_CHECKING:
@@ -30,6 +40,8 @@ Found = tuple[Location, str, str | None, bool]
 
 _OWN_FORMS = "google.protobuf."
 """Types that have forms of their own in JSON."""
+_DESCRIPTORS = "google/protobuf/descriptor.proto"
+"""The file of those among them that have not."""
 _KNOWN = ("google.protobuf.", "collector.")
 _CALLED = ("collector.", "conformance.Port", "grpc.health.v1.")
 _DEEPEST = 64
@@ -52,6 +64,8 @@ def payload_problems(
         elif isinstance(step, CallStep | StreamStep) and "${" not in step.rpc:
             via = step.via or default_via or (alone[0] if len(alone) == 1 else "")
             found = _of_call(step, pools.of(via))
+        elif isinstance(step, RegisterStep):
+            found = _of_registration(step.record)
         else:
             continue
         for place, message, hint, key in found:
@@ -116,6 +130,28 @@ def _of_call(step: CallStep | StreamStep, pool: TypePool | None) -> Iterator[Fou
         return
     for value, place in requests:
         yield from _of_message(methods[name].input_type, value, place)
+    yield from response_findings(step, methods[name])
+
+
+def _of_registration(record: Registration) -> Iterator[Found]:
+    """What is registered is itself a message: of descriptor.proto."""
+    if record.descriptor is None and record.proto is None and not record.methods:
+        return
+    from google.protobuf import descriptor_pb2 as kinds
+
+    place: Location = ("register",)
+    if record.proto is not None:
+        yield from _of_message(
+            kinds.FileDescriptorProto.DESCRIPTOR, record.proto, (*place, "proto")
+        )
+    if record.descriptor is not None:
+        yield from _of_message(
+            kinds.ServiceDescriptorProto.DESCRIPTOR, record.descriptor, (*place, "descriptor")
+        )
+    for index, method in enumerate(record.methods or ()):
+        yield from _of_message(
+            kinds.MethodDescriptorProto.DESCRIPTOR, method, (*place, "methods", index)
+        )
 
 
 def _of_input(value: object) -> Iterator[Found]:
@@ -148,7 +184,9 @@ def _known_names() -> list[str]:
 
 
 def _of_message(kind: Any, value: object, place: Location, depth: int = 0) -> Iterator[Found]:
-    if not isinstance(value, Mapping) or kind.full_name.startswith(_OWN_FORMS) or depth > _DEEPEST:
+    if not isinstance(value, Mapping) or depth > _DEEPEST:
+        return
+    if kind.full_name.startswith(_OWN_FORMS) and kind.file.name != _DESCRIPTORS:
         return
     fields: dict[str, FieldDescriptor] = {}
     for field in kind.fields:

@@ -115,3 +115,55 @@ def test_the_contract_is_checked_below_the_first_level(folder: Path) -> None:
     )
     (problem,) = _problems(folder, step)
     assert "ServiceTypeRef has no field 'service_nam'" in problem
+
+
+@pytest.mark.parametrize(
+    ("step", "message", "hint"),
+    [
+        ("save: {x: output.nmae}", "type Product has no field 'nmae'", "did you mean 'name'?"),
+        ("save: {x: 'response.makers[0].name'}", "type Maker has no field 'name'", "full_name"),
+        ("expect: {response: {soldOut: true}}", "has no field 'soldOut'", "'sold_out'?"),
+        ("expect: {output: {makers: [{fullname: x}]}}", "Maker has no field 'fullname'", "full_"),
+    ],
+)
+def test_a_field_that_no_response_has_is_told(
+    folder: Path, step: str, message: str, hint: str
+) -> None:
+    (problem,) = _problems(folder, f"call: shop.Catalogue/Get\n    via: shop\n    {step}")
+    assert message in problem
+    assert hint in problem
+    assert ":8:" in problem
+
+
+def test_fields_of_a_response_that_may_be_are_not_told(folder: Path) -> None:
+    for step in (
+        "save: {x: 'output.makers[0].full_name', y: response, z: output.kind, s: status}",
+        "expect: {output: {nope: {$absent: true}, makers: {$len: 1}, name: {$any: true}}}",
+        "expect: {output: {makers: {$contains: {full_name: x}}}, response: {$any: true}}",
+        "expect: {output: '${env.HOME}'}",
+    ):
+        assert _problems(folder, f"call: shop.Catalogue/Get\n    via: shop\n    {step}") == []
+
+
+def test_what_a_stream_receives_is_checked_by_its_type(folder: Path) -> None:
+    script = "script: [{send: {name: x}}, {half_close: true}, {receive: {nmae: x}}]"
+    (problem,) = _problems(folder, f"stream: shop.Catalogue/Get\n    via: shop\n    {script}")
+    assert "a response of type Product has no field 'nmae'" in problem
+    assert "did you mean 'name'?" in problem
+    saved = "script: []\n    save: {x: 'messages[0].nmae'}"
+    (problem,) = _problems(folder, f"stream: shop.Catalogue/Get\n    via: shop\n    {saved}")
+    assert "has no field 'nmae'" in problem
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ("proto: {name: a.proto, mesage_type: [{name: Order}]}", "no field 'mesage_type'"),
+        ("descriptor: {name: Till, method: [{nam: Pay}]}", "no field 'nam'"),
+        ("service: Till, methods: [Pay, {name: Watch, streaming: true}]", "no field 'streaming'"),
+        ("proto: {name: a.proto, message_type: [{field: [{type: INT}]}]}", "no value 'INT'"),
+    ],
+)
+def test_what_is_registered_is_checked(folder: Path, record: str, message: str) -> None:
+    (problem,) = _problems(folder, f"register: {{namespace: shop, {record}}}\n    via: hub")
+    assert message in problem

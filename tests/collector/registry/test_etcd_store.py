@@ -187,8 +187,8 @@ async def test_calls_that_leave_a_member_at_once_all_go_on_to_the_other(etcd, cl
     # So every member is asked once: who came back to the first one would give up.
     client.patient = False
     keys = [f"{place.prefix}/{number}".encode() for number in range(4)]
-    await asyncio.gather(*(client.put(key, b"v") for key in keys))
-    assert [entry.key for entry in (await client.load(f"{place.prefix}/".encode()))[1]] == keys
+    await asyncio.gather(client.probe(), *(client.put(key, b"v") for key in keys))
+    assert {entry.key for entry in (await client.load(f"{place.prefix}/".encode()))[1]} == {*keys}
     await client.close()
 
 

@@ -1,4 +1,4 @@
-"""What the practices do in detail. That each of the ten is needed, scenarios show: see test_suite."""
+"""What practices do in detail. That each of the ten is needed, scenarios show: see test_suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages as their readers use them: files are written, commands run, and what is printed compared."""
+"""Pages as their readers use them: files are written, commands run, and the output compared."""
 
 from __future__ import annotations
 

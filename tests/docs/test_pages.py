@@ -47,7 +47,7 @@ def test_every_file_of_the_tutorial_is_used_by_a_command() -> None:
 def test_yaml_that_is_not_run_is_yaml() -> None:
     for page in ("cookbook.md", "troubleshooting.md"):
         for block in re.findall(
-            r"^```yaml[^\n]*\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S
+            r"^```yaml[^\n]*\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL
         ):
             assert yaml.safe_load(block)
 
@@ -90,6 +90,7 @@ def test_the_suite_that_is_shipped_needs_no_extra() -> None:
     asked = [
         path.name
         for path in (ROOT / "scenarios" / "conformance").rglob("*.scenario.yaml")
-        if "${fake" in path.read_text() or re.search(r"^\s*- (http|sql):", path.read_text(), re.M)
+        if "${fake" in path.read_text()
+        or re.search(r"^\s*- (http|sql):", path.read_text(), re.MULTILINE)
     ]
     assert asked == []

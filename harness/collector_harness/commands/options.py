@@ -103,8 +103,8 @@ def shard_option(function: F) -> F:
     return click.option(
         "--shard",
         metavar="I/N",
-        help="Only the I-th part of N that the cases are divided into: each case belongs to one "
-        "part, which its id alone decides.",
+        help="Only the I-th part of N: each case, or requirement with what it builds on, belongs "
+        "to a part, which its id alone decides.",
     )(function)
 
 

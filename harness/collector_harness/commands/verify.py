@@ -14,6 +14,7 @@ from collector_harness.commands.options import (
     debug_option,
     jsonl_option,
     seed_option,
+    shard_option,
     verbose_option,
 )
 from collector_harness.commands.report_options import Wanted, report_options
@@ -90,6 +91,7 @@ Examples:
     help="How many cases may run at a time; each may start several processes.",
 )
 @seed_option
+@shard_option
 @click.option(
     "--json",
     "verdict",
@@ -111,6 +113,7 @@ def command(
     update_known_failures: bool,
     hold: str | None,
     seed: int | None,
+    shard: str | None,
     verdict: Path | None,
     stream: Path | None,
     verbose: bool,
@@ -134,9 +137,11 @@ def command(
     from collector_harness.errors import InvalidInput, Problem
     from collector_harness.reports.screen import open_screen
     from collector_harness.reports.whole_file import WholeFile
+    from collector_harness.scenario.ordering import parse_shard
     from collector_harness.targets import parse_target
 
     under_test = parse_target(target)
+    part = None if shard is None else parse_shard(shard)
     if hold is not None:
         from collector_harness.commands.holding import hold_case
 
@@ -166,6 +171,7 @@ def command(
                 rounds=rounds,
                 as_of=as_of,
                 known=known,
+                shard=part,
             )
             if file is not None:
                 file.write(json_document(verdicts))

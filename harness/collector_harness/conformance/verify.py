@@ -26,6 +26,7 @@ from collector_harness.conformance.suite import Suite, SuiteCase, load_suite
 from collector_harness.conformance.verdicts import CaseResult, Verdicts, decide, reproduce
 from collector_harness.events import CallFinished, CaseFinished, Emit, Event, Outcome, RunFinished
 from collector_harness.scenario.engine import new_seed, run_cases
+from collector_harness.scenario.ordering import Shard, sharded
 from collector_harness.targets import AttachTarget, Target
 
 __all__ = ["DEFAULT_JOBS", "selected_suite", "verify"]
@@ -48,13 +49,15 @@ async def verify(
     rounds: int = 1,
     as_of: str | None = None,
     known: KnownFailures | None = None,
+    shard: Shard | None = None,
 ) -> Verdicts:
     """Returns the verdict on a collector, seen from outside.
 
     `patterns` select requirements, as `selection.select` understands them, with what they build
     on; none select all of the `profile`. `emit` gets the events of the run, `suite` is a folder to
     use instead of the suite that is shipped, `rounds` is how often each case runs, `as_of` leaves
-    out cases that came later, and `known` are failures that are excused. Raises `NothingSelected`
+    out cases that came later, `known` are failures that are excused, and of the requirements
+    `shard` takes a part, with what it builds on. Raises `NothingSelected`
     when there is nothing to run, `TargetFailed` when the target does not start or is no collector,
     and `InvalidInput` for a target, a pattern or a version that cannot be used.
     """
@@ -63,6 +66,8 @@ async def verify(
     loaded, selected = selected_suite(
         every, suite=suite, patterns=patterns, profile=profile, as_of=as_of
     )
+    if shard is not None:
+        selected = _part(selected, shard, every)
     begin = time.perf_counter()
     seed = new_seed() if seed is None else seed
     first = await smoke(target)
@@ -167,6 +172,14 @@ def selected_suite(
     if not chosen:
         raise NothingSelected(f"nothing of the profile '{profile}' is selected")
     return loaded, chosen
+
+
+def _part(selected: frozenset[str], shard: Shard, every: Catalogue) -> frozenset[str]:
+    """Returns a part of the requirements; what they build on is verified in each part again."""
+    part = sharded(sorted(selected), shard, key=str)
+    if not part:
+        raise NothingSelected(f"none of {len(selected)} requirements belongs to shard {shard}")
+    return every.with_prerequisites(part) & selected
 
 
 def _as_of(suite: Suite, entries: Ledger, version: str) -> Suite:

@@ -277,4 +277,6 @@
   window.addEventListener("hashchange", follow);
   filter();
   follow();
+  // The browser goes to the link by itself too, once the page is there, and takes the focus.
+  window.addEventListener("load", () => setTimeout(follow, 0));
 })();

@@ -179,6 +179,8 @@ async def test_a_member_that_hangs_is_left_for_another(field, three_etcds):
 
 
 async def test_calls_that_leave_a_member_at_once_all_go_on_to_the_other(etcd, closed_port):
+    async with grpc.aio.insecure_channel(etcd.endpoints[0]) as channel:
+        await channel.channel_ready()
     place = etcd.place()
     endpoints = (closed_port["address"], etcd.endpoints[0])
     client = EtcdClient(

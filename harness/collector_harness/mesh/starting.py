@@ -72,7 +72,7 @@ class Starting:
         """
         if isinstance(part, MeshService):
             await part.running_service.start()
-            if part.is_called:
+            if part.is_called and part.service.protocol == "grpc":
                 # Its channel found it gone, and would look for it again only after a pause.
                 await part.client.until_connected(seconds=_AWAY)
             part.open_client()

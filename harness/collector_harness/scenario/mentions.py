@@ -92,12 +92,9 @@ class Mentions:
         self._check_rpc_fault(mapping(fault.get("grpc")), (*place, "grpc"))
 
     def check_about(self, name: object, place: Location, action: str) -> None:
-        """Checks a step that is about one node."""
+        """Checks a step that is about one node, or one service where it ends or starts it."""
         lives = action in ("start", "stop")
-        if lives and name in self._known.services:
-            hint = "end it by a fault, such as kill or restart"
-            self._found.add(place, f"'{name}' is a service", hint)
-        else:
+        if not (lives and name in self._known.services):
             self.check_node(name, place)
         if lives and self._shared:
             hint = "leave isolation out, or write isolation: fresh"

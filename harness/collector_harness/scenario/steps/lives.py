@@ -1,6 +1,6 @@
-"""The steps that end a node and start it again.
+"""The steps that end a node or a service and start it again.
 
-A node that was ended so is not what it was: its mesh is not used for another case.
+One that was ended so is not what it was: its mesh is not used for another case.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 
 from collector_harness.errors import TargetFailed
-from collector_harness.mesh import MeshNode
+from collector_harness.mesh import MeshNode, MeshService
 from collector_harness.scenario.model import StartStep, StopStep
 from collector_harness.scenario.steps.base import Answer, Place
 
@@ -40,8 +40,9 @@ async def start(step: StartStep, at: Place) -> Answer:
     begin = time.perf_counter()
     try:
         await at.mesh.restart(node.name, healthy=False)
-        # A channel that found it gone would look for it again only after a pause.
-        await node.client.until_connected(seconds=_AWAY)
+        if not isinstance(node, MeshService):
+            # A channel that found it gone would look for it again only after a pause.
+            await node.client.until_connected(seconds=_AWAY)
     except TargetFailed as error:
         seconds = time.perf_counter() - begin
         # Where it has ended by itself, this only tells how; where it still runs, it is ended.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Protocol
 
@@ -58,6 +59,12 @@ class MeshService(MeshNode):
     def url(self) -> str:
         """Where it is, with the scheme of its protocol: `http`, `https`, `grpc` or `grpcs`."""
         return f"{self.service.protocol}{'s' if self.service.tls else ''}://{self.address}"
+
+    def http_context(self) -> ssl.SSLContext | None:
+        """Returns what HTTP clients of it take, None where it has no TLS; raises `OSError` for a
+        file that cannot be read.
+        """
+        return self._credentials().http_context()
 
     def values(self) -> dict[str, object]:
         """Returns what paths such as `${service.NAME.url}` lead to."""

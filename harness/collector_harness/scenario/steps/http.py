@@ -35,7 +35,7 @@ _MOST_REDIRECTS = 5
 async def http(step: HttpStep, at: Place) -> Answer:
     """Makes the request; a request that gets no answer is an answer with an `error`."""
     httpx = _httpx()
-    name, base = _base(step, at)
+    name, base, trusted = _base(step, at)
     method, path = at.scope.text(step.request.method), at.scope.text(step.request.path)
     begin = time.perf_counter()
     values: dict[str, object] = dict.fromkeys(("status", "headers", "json", "text", "error"))
@@ -49,7 +49,7 @@ async def http(step: HttpStep, at: Place) -> Answer:
                 follow_redirects=bool(step.follow),
                 max_redirects=_MOST_REDIRECTS,
                 trust_env=False,
-                verify=_authorities(),
+                verify=trusted or _authorities(),
                 timeout=limit,
             ) as client:
                 request = _request(client, step, at, method, path, body)
@@ -89,12 +89,14 @@ def _authorities() -> ssl.SSLContext:
     return context
 
 
-def _base(step: HttpStep, at: Place) -> tuple[str, str]:
-    """Returns what is asked by its name, and its URL."""
+def _base(step: HttpStep, at: Place) -> tuple[str, str, ssl.SSLContext | None]:
+    """Returns what is asked by its name, its URL, and how it is known where it is a service with
+    TLS: its certificate may be one that the harness made.
+    """
     via = step.via if step.via is not None else at.defaults.via
     text = "" if via is None else at.scope.text(via)
     if text.startswith(("http://", "https://")):
-        return text, text.rstrip("/")
+        return text, text.rstrip("/"), None
     if via is None and len(at.mesh.services) == 1:
         (part,) = at.mesh.services.values()
     elif via is None:
@@ -111,7 +113,8 @@ def _base(step: HttpStep, at: Place) -> tuple[str, str]:
                 )
             )
         part = found
-    return part.name, f"http{'s' if part.service.tls else ''}://{part.address}"
+    scheme = "https" if part.service.tls else "http"
+    return part.name, f"{scheme}://{part.address}", part.http_context()
 
 
 def _request(

@@ -114,7 +114,7 @@ class Signer:
                 algorithms=[_ALGORITHM],
                 audience=audience,
                 issuer=ISSUER,
-                options={"require": _CLAIMS, "verify_exp": False},
+                options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:
             reason = _REASONS.get(type(error), "the token is not one of ours")

@@ -1,10 +1,13 @@
 """The files for nginx, Compose and Kubernetes: that they are what their tools read, that names and
-ports agree, and that flags exist. nginx is run by scenarios; the others are only validated.
+ports agree, and that flags exist. nginx is run by scenarios; the others are only validated,
+by the schemas of those tools.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,28 @@ def test_the_configuration_of_nginx_takes_the_addresses_of_this_machine(tmp_path
     assert "/tmp/nginx" not in text.replace(str(tmp_path), "")
     with pytest.raises(ValueError, match="GATEWAYS are 3 addresses, not 1"):
         configuration(tmp_path, gateways=["a:5"], **told)
+
+
+def test_compose_reads_its_file() -> None:
+    schemas = pytest.importorskip("check_jsonschema", reason="the schema is check-jsonschema's")
+    from jsonschema.validators import validator_for
+
+    file = files(schemas) / "builtin_schemas" / "vendor" / "compose-spec.json"
+    schema = json.loads(file.read_text())
+    assert [each.message for each in validator_for(schema)(schema).iter_errors(COMPOSE)] == []
+    wrong = {**COMPOSE, "services": {"database": {"imagge": "postgres"}}}
+    assert not validator_for(schema)(schema).is_valid(wrong)
+
+
+def test_kubernetes_reads_its_files() -> None:
+    kubernetes = pytest.importorskip(
+        "kubernetes_validate", reason="the schemas are kubernetes-validate's"
+    )
+    assert len(KUBERNETES) == 6
+    for document in KUBERNETES:
+        kubernetes.validate(document, "1.34", strict=True)
+    with pytest.raises(kubernetes.ValidationError):
+        kubernetes.validate({**KUBERNETES[0], "spec": {"ports": "none"}}, "1.34", strict=True)
 
 
 def test_compose_knows_every_name_that_it_uses() -> None:

@@ -131,19 +131,22 @@ def service_record(namespace: str, descriptor: ServiceDescriptorProto) -> Servic
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise InvalidRecord(f"service '{descriptor.name}' declares twice: {', '.join(twice)}")
-    now = _now()
+    message = RegisteredService(
+        id=f"{namespace}/{descriptor.name}",
+        namespace=namespace,
+        service_name=descriptor.name,
+        service_descriptor=descriptor,
+        method_names=names,
+    )
+    # Set in place: messages of their own, and copies of them, take half of the time of a record.
+    created = message.metadata.created_at
+    created.seconds, created.nanos = divmod(time.time_ns(), 1_000_000_000)
+    message.metadata.updated_at.CopyFrom(created)
     return ServiceRecord(
         namespace=namespace,
         service_name=descriptor.name,
         methods=frozenset(names),
-        message=RegisteredService(
-            id=f"{namespace}/{descriptor.name}",
-            namespace=namespace,
-            service_name=descriptor.name,
-            service_descriptor=descriptor,
-            method_names=names,
-            metadata=Metadata(created_at=now, updated_at=now),
-        ),
+        message=message,
     )
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -18,8 +19,14 @@ from pathlib import Path
 from collector_harness.errors import EnvironmentLacks
 from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.logs import sanitised
-from collector_harness.launchers.postgresql_install import identity, private_folder, programs
+from collector_harness.launchers.postgresql_install import (
+    Identity,
+    identity,
+    private_folder,
+    programs,
+)
 from collector_harness.launchers.reaper import the_reaper
+from collector_harness.launchers.supervised import ending
 
 __all__ = ["PostgreSQL", "the_postgresql"]
 
@@ -41,6 +48,16 @@ _SETTINGS = {
     # In its folder, so that nothing of it is left in shared memory.
     "dynamic_shared_memory_type": "mmap",
 }
+
+_AS_USER = """
+import os, sys
+user, group, *words = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(group))
+os.setuid(int(user))
+os.execv(words[0], words)
+"""
+"""Becomes a user and then another program."""
 
 
 class PostgreSQL:
@@ -94,8 +111,7 @@ class PostgreSQL:
         who = identity()
         self._folder = folder = private_folder(who)
         the_reaper().guard_folder(folder)
-        owner = {} if who is None else {"user": who.user, "group": who.group, "extra_groups": []}
-        run = _Running(programs(folder, who), folder, owner)
+        run = _Running(programs(folder, who), folder, who)
         password = secrets.token_hex(16)
         run.initialise(password)
         for _ in range(_TRIES):
@@ -129,12 +145,12 @@ class PostgreSQL:
 class _Running:
     """The programs of one server."""
 
-    def __init__(self, programs: Path, folder: Path, owner: dict[str, object]) -> None:
+    def __init__(self, programs: Path, folder: Path, who: Identity | None) -> None:
         self._programs = programs
         self._data = folder / "data"
         self._log = folder / "log"
         self._folder = folder
-        self._owner = owner
+        self._who = who
         self._environment = {
             # PGHOST and its like would lead astray.
             **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
@@ -146,8 +162,8 @@ class _Running:
         secret = self._folder / "password"
         secret.touch(mode=0o600)
         secret.write_text(password)
-        if "user" in self._owner:
-            os.chown(secret, int(str(self._owner["user"])), int(str(self._owner["group"])))
+        if self._who is not None:
+            os.chown(secret, self._who.user, self._who.group)
         words = [
             str(self._programs / "initdb"),
             f"--pgdata={self._data}",
@@ -159,10 +175,12 @@ class _Running:
             "--no-sync",
         ]
         with self._log.open("ab") as log:
-            self._spawn(words, log.fileno()).wait()
+            status = self._spawn(words, log.fileno()).wait()
         secret.unlink()
-        if not (self._data / "PG_VERSION").exists():
-            raise EnvironmentLacks(f"PostgreSQL could not make its files: {self.told()}")
+        if status != 0:
+            raise EnvironmentLacks(
+                f"PostgreSQL could not make its files: initdb {ending(status)}: {self.told()}"
+            )
 
     def start(self, port: int) -> subprocess.Popen[bytes]:
         words = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(port)]
@@ -201,8 +219,12 @@ class _Running:
 
     def _spawn(self, words: list[str], log: int) -> subprocess.Popen[bytes]:
         the_reaper().start()
+        if self._who is not None:
+            # Not by `user` of Popen: with it Python forks, which gRPC's threads do not survive.
+            whose = [str(self._who.user), str(self._who.group)]
+            words = [sys.executable, "-I", "-S", "-c", _AS_USER, *whose, *words]
         try:
-            return subprocess.Popen(  # type: ignore[call-overload, no-any-return] # the owner's keys
+            return subprocess.Popen(
                 words,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -211,7 +233,6 @@ class _Running:
                 cwd=self._folder,
                 # Ctrl-C is for the harness, which ends the server in its own time.
                 start_new_session=True,
-                **self._owner,
             )
         except OSError as error:
             raise EnvironmentLacks(

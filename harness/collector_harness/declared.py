@@ -34,6 +34,7 @@ CAPABILITIES: Final[Mapping[str, str]] = MappingProxyType(
         "remote-registry": "asks the registry at another address when it is given one",
         "validation-off": "can be told not to validate",
         "dialect-accretional": "speaks the accretional dialect of ConnectRequest when told to",
+        "own-sockets": "is a process whose sockets the harness can look at: seen, not declared",
     }
 )
 """What a collector may be able to do beside the protocol's core, by name."""

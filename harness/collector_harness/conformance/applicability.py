@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from collector_harness.conformance.observing import OWN_SOCKETS
 from collector_harness.conformance.requirements import Requirement
 from collector_harness.conformance.suite import SuiteCase
 from collector_harness.scenario.loading import Scenario
 from collector_harness.scenario.model import ConnectStep, FaultStep
 from collector_harness.scenario.model.calls import RegisterStep
-from collector_harness.targets import AttachTarget, ExecTarget, Target
+from collector_harness.targets import AttachTarget, ExecTarget, PythonTarget, Reference, Target
 from collector_harness.topology.values import Node
 
 __all__ = ["Shown", "is_left_out", "unsupported"]
@@ -33,7 +34,11 @@ class Shown:
 
 
 def is_left_out(requirement: Requirement, case: SuiteCase, target: Target) -> bool:
-    """Tells whether a case only adds to what others of its requirement show from outside."""
+    """Tells whether a case only adds to what others of its requirement show: from outside, or of a
+    collector in process by its Python API.
+    """
+    if case.scenario is not None and OWN_SOCKETS in case.scenario.file.needs:
+        return isinstance(target, Reference | PythonTarget)
     return (
         case.scenario is None
         and "lib" not in requirement.marks
@@ -62,9 +67,8 @@ def unsupported(case: SuiteCase, target: Target, shown: Shown) -> str:
 
 def _had(target: Target, shown: Shown) -> AbstractSet[str]:
     declared = target.declares.capabilities
-    if declared is not None:
-        return declared
-    return {name for name, has in shown.capabilities.items() if has}
+    seen = {name for name, has in shown.capabilities.items() if has}
+    return seen if declared is None else (declared - {OWN_SOCKETS}) | (seen & {OWN_SOCKETS})
 
 
 def _beyond_reach(scenario: Scenario, shown: Shown) -> Iterator[str]:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Final
 
 from collector_harness.conformance.smoke import Smoke
 from collector_harness.errors import EnvironmentLacks, TargetFailed
+from collector_harness.launchers.own_sockets import CAN_LOOK
 from collector_harness.mesh import Mesh
 from collector_harness.targets import AttachTarget, ExecTarget, Target
 from collector_harness.topology.tls import NodeTls
 from collector_harness.topology.values import Node, Topology
 
-__all__ = ["mismatches", "observe"]
+__all__ = ["OWN_SOCKETS", "mismatches", "observe"]
 
+OWN_SOCKETS: Final = "own-sockets"
+"""What the harness sees of a process by itself, whatever that declares."""
 _NODE = Node(name="probed", namespaces=("probed",))
 _TRIALS: Mapping[str, Node] = {
     "tls": replace(_NODE, tls=NodeTls()),
@@ -37,6 +41,7 @@ async def observe(target: Target, smoke: Smoke, wanted: Collection[str]) -> Mapp
         return found
     # The contract asks it of every collector.
     found["remote-registry"] = True
+    found[OWN_SOCKETS] = CAN_LOOK
     for name in sorted(set(wanted) & set(_TRIALS)):
         found[name] = await _starts(target, name)
     return found

@@ -29,6 +29,7 @@ from collector_harness.launchers.contract import (
     usable_address,
 )
 from collector_harness.launchers.forkserver import the_forkserver
+from collector_harness.launchers.own_sockets import CAN_LOOK, connections_to_itself
 from collector_harness.launchers.pausing import pauses
 from collector_harness.launchers.probing import Probe
 from collector_harness.launchers.reaper import Reaper
@@ -59,6 +60,7 @@ class ProcessNode(Supervised):
         self._ready = target.ready or Ready()
         self._ready_limit = self._ready.within or ready_limit
         self._port: int | None = None
+        self._bound: int | None = None
 
     @property
     def collector(self) -> Collector | None:
@@ -69,6 +71,14 @@ class ProcessNode(Supervised):
     def dials(self) -> bool:
         """True: it connects by COLLECTOR_CONNECT."""
         return True
+
+    def own_connections(self) -> int | None:
+        """Returns how many connections to its own port it holds open (LOOP-001); None where this
+        system does not tell, or it does not run.
+        """
+        if not CAN_LOOK or self.pid is None or self._bound is None:
+            return None
+        return connections_to_itself(self.pid, self._bound)
 
     async def start(self, launch: Launch) -> None:
         """Starts the process, and returns when its ready line came.
@@ -108,6 +118,7 @@ class ProcessNode(Supervised):
             )
             if not ready.done():
                 raise await self._not_ready(child)
+            self._bound = ready.result()[1]
             self._front.lead_to(*ready.result())
         except BaseException:
             self._asked_to_end = True

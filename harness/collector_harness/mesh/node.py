@@ -9,6 +9,7 @@ from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.dialects import DialectName
 from collector_harness.errors import InternalFault, InvalidInput, Problem, TargetFailed
 from collector_harness.launchers.base import RunningNode
+from collector_harness.launchers.process import ProcessNode
 from collector_harness.peers.node import PeerNode
 from collector_harness.topology.values import Node
 from collector_reference import Collector, Statistics
@@ -106,6 +107,14 @@ class MeshNode:
         `request`, `metadata` and `deadline`.
         """
         return self.running.play.calls if isinstance(self.running, PeerNode) else None
+
+    @property
+    def own_connections(self) -> int | None:
+        """How many connections to its own port it holds open; None where nobody can tell, which
+        is of all but processes.
+        """
+        running = self.running
+        return running.own_connections() if isinstance(running, ProcessNode) else None
 
     def logs(self) -> str:
         """What it wrote, escaped for a terminal; the last part of it where it is long."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from collector_harness.conformance.haste import HASTY_LIMITS
 from collector_harness.conformance.verdicts import Verdict, Verdicts
 from collector_harness.conformance.verify import verify
-from collector_harness.declared import Declaration, Limits
+from collector_harness.declared import Declaration
 from collector_harness.scenario.model.terms import parse_duration
 from collector_harness.targets import parse_target
 
@@ -42,7 +43,9 @@ def stranger(program) -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def judge() -> Callable[..., Verdicts]:
-    """Verifies a target to the end; `declares` is what it says of itself, by name."""
+    """Verifies a target to the end; `declares` is what it says of itself, by name, beside the short
+    limits that mutants keep.
+    """
 
     def run(target: str, *, declares: Mapping[str, object] | None = None, **options) -> Verdicts:
         parsed = parse_target(target)
@@ -75,7 +78,7 @@ def _declaration(written: Mapping[str, object]) -> Declaration:
     }
     capabilities = written.get("capabilities")
     return Declaration(
-        limits=Limits(**limits),
+        limits=replace(HASTY_LIMITS, **limits),
         capabilities=None if capabilities is None else frozenset(capabilities),
     )
 

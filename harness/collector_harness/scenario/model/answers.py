@@ -54,6 +54,7 @@ OBSERVATION: Final[Mapping[str, str]] = {
     "calls": "Of a peer, every call that reached it: rpc, request, metadata, deadline, the seconds "
     "that were left, and cancelled, whether the caller gave up.",
     "metrics": "Its metrics, by name.",
+    "own_connections": "Of a process, the open connections that it made to its own port.",
 }
 ROUTES: Final[Mapping[str, str]] = {
     "calls": "How many calls were made.",

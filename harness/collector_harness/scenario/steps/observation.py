@@ -13,7 +13,7 @@ from collector_harness.scenario.steps.metrics import metrics_of
 __all__ = ["growth", "observe", "observed", "wanted_by"]
 
 
-_OUTSIDE = frozenset({"node", "logs", "metrics", "calls"})
+_OUTSIDE = frozenset({"node", "logs", "metrics", "calls", "own_connections"})
 """What can be seen of a node in another process too."""
 
 
@@ -38,6 +38,8 @@ async def observed(node: MeshNode, wanted: frozenset[str]) -> dict[str, object]:
     values: dict[str, object] = {"node": node.name, "logs": node.logs().splitlines()}
     if node.calls is not None:
         values["calls"] = [dict(call) for call in node.calls]
+    if "own_connections" in wanted:
+        values["own_connections"] = _own_connections(node)
     if "metrics" in wanted:
         values["metrics"] = await metrics_of(node)
     collector = node.collector
@@ -68,6 +70,19 @@ async def observed(node: MeshNode, wanted: frozenset[str]) -> dict[str, object]:
             for each in collector.connections()
         ],
     }
+
+
+def _own_connections(node: MeshNode) -> int:
+    count = node.own_connections
+    if count is None:
+        raise InvalidInput(
+            Problem(
+                message=f"the sockets of node '{node.name}' are out of sight",
+                hint="they can be looked at where it is a process and this is Linux: write "
+                "needs: [own-sockets]",
+            )
+        )
+    return count
 
 
 def growth(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:

@@ -16,7 +16,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
-	protos protos-check executions bench torture requirements wheel clean
+	protos protos-check executions stateful fuzz soak bench torture requirements wheel clean
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
@@ -50,6 +50,16 @@ protos-check: setup-protos ## compare the contract's code with protos/
 
 executions: setup ## dispatch thousands of times while everything breaks; CALLS=100000 widens
 	@EXECUTIONS=$(or $(CALLS),10000) $(BIN)/python -m pytest -q -rP tests/collector/dispatch/test_executions.py
+
+stateful: setup ## drive meshes by random operations against a model; EXAMPLES=1000 widens, SEED=7 repeats
+	@STATEFUL_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q -rP --hypothesis-seed=$(or $(SEED),random) \
+		tests/proofs/test_stateful.py
+
+fuzz: setup ## send a collector what nobody should send; SECONDS=60 for less, ARGS="--seed 7" repeats
+	@$(BIN)/python scripts/fuzz.py --seconds $(or $(SECONDS),600) $(ARGS)
+
+soak: setup ## load and faults, and then what has grown; MINUTES=60 widens
+	@$(BIN)/python scripts/soak.py --minutes $(or $(MINUTES),10) $(ARGS)
 
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)

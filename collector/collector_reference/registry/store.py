@@ -126,6 +126,7 @@ def service_record(namespace: str, descriptor: ServiceDescriptorProto) -> Servic
     if not descriptor.name:
         raise InvalidRecord("service name is required")
     names = [method.name for method in descriptor.method]
+    _check_text(descriptor.name, *names)
     if "" in names:
         raise InvalidRecord(f"service '{descriptor.name}' has a method without a name")
     if len(set(names)) < len(names):
@@ -198,14 +199,16 @@ def proto_record(
     if not file.name:
         raise InvalidRecord("file name is required")
     now = _now()
-    given = (dependency.name for dependency in dependencies)
+    given = [dependency.name for dependency in dependencies]
+    messages = [message.name for message in file.message_type]
+    _check_text(file.name, *messages, *file.dependency, *given)
     return ProtoRecord(
         namespace=namespace,
         file_name=file.name,
         message=RegisteredProto(
             id=f"{namespace}/{file.name}",
             namespace=namespace,
-            message_names=[message.name for message in file.message_type],
+            message_names=messages,
             file_descriptor=file,
             dependencies=list(dict.fromkeys([*file.dependency, *given])),
             metadata=Metadata(created_at=now, updated_at=now),
@@ -216,3 +219,11 @@ def proto_record(
 def _now() -> Timestamp:
     seconds, nanos = divmod(time.time_ns(), 1_000_000_000)
     return Timestamp(seconds=seconds, nanos=nanos)
+
+
+def _check_text(*names: object) -> None:
+    """Raises `InvalidRecord` unless all are text. Descriptors are proto2: protobuf takes names that
+    are not UTF-8, and hands them out as bytes.
+    """
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidRecord("a name in the descriptor is not UTF-8")

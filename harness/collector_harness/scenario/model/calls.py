@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 CallExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(CALL, aggregate=True))]
-RoutesExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(ROUTES))]
+RoutesExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(ROUTES, aggregate=True))]
 Observation = Annotated[Expectation, WithJsonSchema(answer_schema(OBSERVATION))]
 
 

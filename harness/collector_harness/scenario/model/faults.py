@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.faults.values import FAILURES
@@ -128,6 +128,8 @@ Place = Annotated[LinkFault, BeforeValidator(_place), Short({"type": "string"})]
 
 class Fault(StrictModel):
     """One fault: exactly one of its keys."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     kill: Text | None = Field(default=None, description="A node that is killed at once.")
     pause: Text | None = Field(default=None, description="A node that stands still.")

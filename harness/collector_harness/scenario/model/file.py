@@ -105,6 +105,11 @@ class Secret(StrictModel):
     env: str = Field(description="The environment variable that holds it.")
 
 
+def _version(value: object) -> object:
+    """Refuses `true`, which Python takes for 1."""
+    return "true" if value is True else value
+
+
 def _secret(value: object) -> object:
     return {"env": value} if isinstance(value, str) else value
 
@@ -115,7 +120,9 @@ Row = dict[str, object]
 class ScenarioFile(StrictModel):
     """A `*.scenario.yaml` file."""
 
-    version: Literal[1] = Field(description="The version of the language: 1.")
+    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(
+        description="The version of the language: 1."
+    )
     scenario: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
         description="What is true when it passes."
     )

@@ -12,8 +12,10 @@ from collector_harness.scenario.model.terms import Duration, Text
 
 __all__ = ["StartStep", "StopStep"]
 
-EndingExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(ENDING))]
-StartingExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(STARTING))]
+EndingExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(ENDING, aggregate=True))]
+StartingExpectation = Annotated[
+    Expectation, WithJsonSchema(answer_schema(STARTING, aggregate=True))
+]
 
 
 class StopStep(AnsweringStep):

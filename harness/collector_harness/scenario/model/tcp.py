@@ -13,7 +13,7 @@ from collector_harness.scenario.model.terms import Duration, Text
 
 __all__ = ["TcpStep"]
 
-TcpExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(TCP))]
+TcpExpectation = Annotated[Expectation, WithJsonSchema(answer_schema(TCP, aggregate=True))]
 
 
 class TcpStep(AnsweringStep):

@@ -18,7 +18,7 @@ from collector_harness.errors import HarnessError, InvalidInput
 
 if TYPE_CHECKING:
     from collector_harness.blocking import BlockingMesh
-    from collector_harness.events import CaseFinished, Event
+    from collector_harness.events import CaseFinished, Emit, Event
     from collector_harness.pytest_options import HarnessOptions
     from collector_harness.runtime import Runtime
     from collector_harness.scenario.loading import Case
@@ -35,8 +35,9 @@ Definition: TypeAlias = Union[str, Path, Mapping[str, object], "Topology"]
 class Meshes:
     """Lends meshes to the tests of one pytest process."""
 
-    def __init__(self, options: HarnessOptions) -> None:
+    def __init__(self, options: HarnessOptions, emit: Emit | None = None) -> None:
         self.options = options
+        self._emit = emit
         self._runtime: Runtime | None = None
         self._pool: MeshPool | None = None
 
@@ -60,7 +61,9 @@ class Meshes:
         if self._pool is None:
             from collector_harness.scenario.pool import MeshPool
 
-            self._pool = MeshPool(target=self.target, databases=self.options.parse_databases())
+            self._pool = MeshPool(
+                target=self.target, databases=self.options.parse_databases(), emit=self._emit
+            )
         return self._pool
 
     @contextlib.contextmanager
@@ -96,7 +99,7 @@ class Meshes:
             run_case(
                 case,
                 pool=self.pool,
-                emit=_ignore,
+                emit=self._emit or _ignore,
                 seed=self.options.seed,
                 target=self.target,
             )

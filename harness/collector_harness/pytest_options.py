@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from collector_harness.errors import InvalidInput
+from collector_harness.pytest_stream import add_stream_options
 
 if TYPE_CHECKING:
     from collector_harness.targets import Target
@@ -76,6 +77,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="where services get fresh databases that name no kind: sqlite (the default), "
         "postgresql for a server that is started for the run, or postgresql://...",
     )
+    add_stream_options(group)
     parser.addini(
         "collector_target", "the collector under test, as --collector-target", default=_REFERENCE
     )

@@ -17,6 +17,7 @@ import pytest
 from collector_harness.errors import HarnessError
 from collector_harness.pytest_meshes import Meshes, TopologyFactory, definition_of
 from collector_harness.pytest_options import HarnessOptions, add_options, read_options
+from collector_harness.pytest_stream import TestStream, open_stream
 from collector_harness.scenario_items import SUFFIX, ScenarioFile
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ nodes:
 
 _options = pytest.StashKey[HarnessOptions]()
 _meshes = pytest.StashKey[Meshes]()
+_stream = pytest.StashKey[TestStream | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,12 +42,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Reads the options and declares the marker."""
-    config.stash[_options] = read_options(config)
+    options = config.stash[_options] = read_options(config)
+    config.stash[_stream] = open_stream(config, seed=options.seed, target=options.target)
     config.addinivalue_line(
         "markers",
         "topology(definition): the mesh that the fixture `topology` brings up: YAML text, a path, "
         "a mapping or a Topology; with faults=True all of it can be disturbed",
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Writes the files that were asked for."""
+    stream = session.config.stash.get(_stream, None)
+    if stream is not None:
+        stream.finish(int(exitstatus))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -119,6 +130,8 @@ def _meshes_of(config: pytest.Config) -> Meshes:
     """Returns the meshes of this process, which are stopped when pytest ends, however it ends."""
     meshes = config.stash.get(_meshes, None)
     if meshes is None:
-        meshes = config.stash[_meshes] = Meshes(config.stash[_options])
+        meshes = config.stash[_meshes] = Meshes(
+            config.stash[_options], emit=config.stash.get(_stream, None)
+        )
         config.add_cleanup(meshes.close)
     return meshes

@@ -17,7 +17,7 @@ from collections import Counter
 import grpc
 import grpc.aio
 from fuzz_attacks import ATTACKS, Target
-from fuzz_collector import Figures, spawn
+from fuzz_collector import Figures, Observed, spawn
 
 from collector_reference.wire.common_pb2 import ServiceTypeRef
 from collector_reference.wire.dispatcher_pb2 import ServeRequest, ServeResponse
@@ -58,7 +58,7 @@ async def next_call_works(address: str, channel: grpc.aio.Channel, after: str) -
         await fresh.close()
 
 
-async def settled(figures: Figures, collector: object, first: Figures) -> Figures:
+async def settled(figures: Figures, collector: Observed, first: Figures) -> Figures:
     """Gives connections that have just ended 10 s to be cleared away."""
     until = time.monotonic() + 10
     while (
@@ -66,7 +66,7 @@ async def settled(figures: Figures, collector: object, first: Figures) -> Figure
         and time.monotonic() < until
     ):
         await asyncio.sleep(0.25)
-        figures = await collector.figures()  # type: ignore[attr-defined]
+        figures = await collector.figures()
     return figures
 
 

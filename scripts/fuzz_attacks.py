@@ -48,11 +48,13 @@ class Target:
     channel: grpc.aio.Channel
     dice: random.Random
 
-    async def call(self, path: str, message: bytes, **options: object) -> None:
+    async def call(
+        self, path: str, message: bytes, metadata: tuple[tuple[str, str | bytes], ...] = ()
+    ) -> None:
         """Makes a call with these bytes as its message; any answer will do, none will not."""
-        method = self.channel.unary_unary(path)
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(path)
         with contextlib.suppress(grpc.aio.AioRpcError):
-            await method(message, timeout=_CALL_LIMIT, **options)  # type: ignore[arg-type]
+            await method(message, timeout=_CALL_LIMIT, metadata=metadata)
 
     async def send(self, data: bytes) -> None:
         """Sends bytes on a connection of their own, reads what comes back, and hangs up."""

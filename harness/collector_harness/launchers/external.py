@@ -99,6 +99,9 @@ class ExternalService:
         if self._front is not None:
             self._front.lead_to(host, port)
 
+    def forget(self) -> None:
+        """Nothing is known of what it wrote."""
+
     async def until_healthy(self) -> None:
         """Returns once it is ready."""
         await self.start()

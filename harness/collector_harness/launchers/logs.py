@@ -46,6 +46,11 @@ class LogBuffer:
             self._size -= len(self._lines.popleft()) + 1
             self._dropped += 1
 
+    def clear(self) -> None:
+        """Forgets every line."""
+        self._lines.clear()
+        self._size = self._dropped = 0
+
     def text(self) -> str:
         """Returns all that is kept, escaped for a terminal."""
         lines = [_shown(line) for line in self._lines]

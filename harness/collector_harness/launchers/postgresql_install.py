@@ -58,12 +58,17 @@ def programs(folder: Path, who: Identity | None) -> Path:
     found = _installed()
     if who is None or all(map(_is_open, (found, *found.parents))):
         return found
+    # With the layout of a wheel: its programs find the libraries beside its package by that.
+    install, package = found.parent, found.parents[1]
     copy = folder / "programs"
-    shutil.copytree(found.parent, copy, symlinks=True)
+    shutil.copytree(install, copy / package.name / install.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copy / libraries.name, symlinks=True)
     for path in (copy, *copy.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | _OTHERS_MAY_RUN)
-    return copy / found.name
+    return copy / package.name / install.name / found.name
 
 
 def private_folder(who: Identity | None) -> Path:

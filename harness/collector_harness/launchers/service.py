@@ -93,6 +93,10 @@ class ServiceProcess(Supervised):
             "the other were taken by others in the moment before it could use them"
         )
 
+    def forget(self) -> None:
+        """Forgets what it wrote, once it has ended and before it serves another case."""
+        self._lines.clear()
+
     async def until_healthy(self) -> None:
         """Returns once it is ready again, as after a pause; raises `TargetFailed`."""
         host, _, port = self._front.address.rpartition(":")

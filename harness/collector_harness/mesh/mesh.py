@@ -263,6 +263,7 @@ class Mesh:
     async def _forget(self, part: MeshService) -> None:
         if part.service.launched and not part.service.keeps:
             await part.running.end()
+            part.running_service.forget()
             await self._databases.forget(part.service)
 
     def fault(

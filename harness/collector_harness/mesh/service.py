@@ -22,6 +22,9 @@ class RunningService(RunningNode, Protocol):
     async def start(self, launch: Launch | None = None) -> None:
         """Starts it, and returns when it is ready. No node's launch concerns it."""
 
+    def forget(self) -> None:
+        """Forgets what it wrote, before it serves another case."""
+
     async def until_healthy(self) -> None:
         """Returns once it is ready; raises `TargetFailed` when it is not within its time."""
 

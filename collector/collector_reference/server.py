@@ -163,12 +163,13 @@ class Collector(Registration):
         """
         if self._server is not None:
             raise RuntimeError("a collector is started once")
+        access = None if self._gate is None else self._gate.guard
         self._server = server = grpc.aio.server(
             interceptors=(
                 *self._interceptors,
                 *(() if self._observation is None else self._observation.interceptors),
                 self._guard,
-                *self._access,
+                *(() if access is None else (access,)),
             ),
             options=(
                 ("grpc.so_reuseport", 0),
@@ -194,17 +195,12 @@ class Collector(Registration):
             if self._observation is not None:
                 self._observation.open(self._numbers)
             await self._wiring.say_health()
-        except BaseException:
-            await self.kill()
-            raise
-        self._guard.counts.clear()
-        self._connections.open((self._advertised, self._address))
-        self._wiring.watch()
-        self._meeting = make_meeting(self._settings, self._connections)
-        if self._meeting is None:
-            return
-        try:
-            await self._meeting.join(self._advertised, self._settings.namespaces)
+            self._guard.counts.clear()
+            self._connections.open((self._advertised, self._address))
+            self._wiring.watch()
+            self._meeting = make_meeting(self._settings, self._connections)
+            if self._meeting is not None:
+                await self._meeting.join(self._advertised, self._settings.namespaces)
         except BaseException:
             await self.kill()
             raise
@@ -215,26 +211,35 @@ class Collector(Registration):
         `grace` defaults to the settings'. When it is over, what still runs is cancelled.
         """
         seconds = (self._settings.grace if grace is None else grace).total_seconds()
-        if self._server is not None and not self._stopped.is_set():
-            begun = asyncio.get_running_loop().time()
-            window = min(self._settings.refusal_window.total_seconds(), seconds)
-            await self._health.set(serving=False)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(window):
-                    await self._connections.leave()
-            self._guard.draining = True
-            seconds = max(seconds - window - (asyncio.get_running_loop().time() - begun), 0)
-            try:
-                async with asyncio.timeout(window):
-                    await self._stopped.wait()
-            except TimeoutError:
-                pass
+        try:
+            if self._server is not None and not self._stopped.is_set():
+                seconds = await self._drain(seconds)
+        except BaseException:
+            await self._shut(_HANG_UP)
+            raise
         await self._shut(seconds or None)
+
+    async def _drain(self, seconds: float) -> float:
+        """Refuses new calls for a while, and returns how much of the grace is left then."""
+        begun = asyncio.get_running_loop().time()
+        window = min(self._settings.refusal_window.total_seconds(), seconds)
+        await self._health.set(serving=False)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(window):
+                await self._connections.leave()
+        self._guard.draining = True
+        seconds = max(seconds - window - (asyncio.get_running_loop().time() - begun), 0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(window):
+                await self._stopped.wait()
+        return seconds
 
     async def kill(self) -> None:
         """Stops at once: calls in flight are cancelled."""
-        await self.disconnect()
-        await self._shut(_HANG_UP)
+        try:
+            await self.disconnect()
+        finally:
+            await self._shut(_HANG_UP)
 
     async def disconnect(self) -> None:
         """Closes every connection that it made, its own loopback's too; it cannot route any more.
@@ -246,18 +251,19 @@ class Collector(Registration):
 
     async def _shut(self, seconds: float | None) -> None:
         self._stopped.set()
-        await self._wiring.rest()
-        if self._meeting is not None:
-            await self._meeting.leave()
-        if self._server is not None:
-            await self._server.stop(seconds)
-        await asyncio.gather(self._connections.close(), self._wiring.close())
-        if self._backends is not None:
-            await self._backends.close()
-        if self._observation is not None:
-            await self._observation.close()
-        await self._store.close()
-        self._workers.close()
+        # The last one first, and all of them, whatever one raises: gRPC's server above all must
+        # never be left to the garbage collector.
+        async with contextlib.AsyncExitStack() as steps:
+            steps.callback(self._workers.close)
+            for part in (self._store, self._observation, self._backends):
+                if part is not None:
+                    steps.push_async_callback(part.close)
+            steps.push_async_callback(self.disconnect)
+            if self._server is not None:
+                steps.push_async_callback(self._server.stop, seconds)
+            if self._meeting is not None:
+                steps.push_async_callback(self._meeting.leave)
+            steps.push_async_callback(self._wiring.rest)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -369,11 +375,6 @@ class Collector(Registration):
     @property
     def _advertised(self) -> str:
         return self._settings.advertise or self._address
-
-    @property
-    def _access(self) -> tuple[grpc.aio.ServerInterceptor, ...]:
-        guard = None if self._gate is None else self._gate.guard
-        return () if guard is None else (guard,)
 
     def _admin_view(self) -> AdminView:
         from collector_reference.admin import AdminView

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 PROBE = "conformance.Probe"
 
 
@@ -96,3 +98,24 @@ async def test_a_collector_that_comes_back_on_its_port_is_chosen_again(field):
         return (await caller.dispatch("users", PROBE, "WhoAmI")).status.code == 200
 
     await field.eventually(answers)
+
+
+async def test_a_stop_that_is_given_up_or_fails_leaves_no_server(field, monkeypatch):
+    """Whoever cancels it in the middle, and whatever part of it breaks, the port is closed."""
+    hung_up, broken = await field.collector("hung-up"), await field.collector("broken")
+    stopping = asyncio.create_task(hung_up.stop(timedelta(seconds=60)))
+    await field.until(lambda: hung_up._guard.draining)
+    stopping.cancel()
+    assert isinstance((await asyncio.gather(stopping, return_exceptions=True))[0], BaseException)
+
+    async def fail():
+        raise RuntimeError("it cannot rest")
+
+    monkeypatch.setattr(broken._wiring, "rest", fail)
+    with pytest.raises(RuntimeError, match="it cannot rest"):
+        await broken.kill()
+    for collector in (hung_up, broken):
+        host, _, port = collector.address.rpartition(":")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(host, int(port))
+    monkeypatch.undo()

@@ -198,6 +198,8 @@ def title_of(step: StepBase) -> str:
     """Returns what reports call a step: its name, or its action and what that is about."""
     if step.name:
         return step.name
+    if isinstance(step, FaultStep):
+        return f"{step.action} {' '.join(_told_fault(step.fault))}"
     for name, field in type(step).model_fields.items():
         if field.alias == step.action:
             about = getattr(step, name)
@@ -212,8 +214,6 @@ def _named(step: StepBase, about: object) -> str:
     if fields is None:
         return f"{step.action} {about}"
     told = [str(value) for key in fields if isinstance(value := getattr(about, key), str)]
-    if isinstance(step, FaultStep):
-        told = list(_told_fault(about))
     return f"{step.action} {' '.join(told)}".rstrip()
 
 

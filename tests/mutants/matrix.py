@@ -100,7 +100,7 @@ def _one(name: str) -> dict[str, Any]:
     """Judges a mutant in a process of its own."""
     ended = subprocess.run(
         [sys.executable, __file__, "--one", name],
-        env={**os.environ, "MUTANT": name, "PYTHONPATH": str(HERE)},
+        env={**os.environ, "MUTANT": name, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
         timeout=1800,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collector_harness.conformance.applicability import Shown, is_left_out, unsupported
@@ -98,7 +98,11 @@ async def verify(
     try:
         # With nothing to run it tells of a run of nothing: a stream is never without an end.
         await run_cases(
-            [case for each in runnable.values() for case in each.rounds(rounds)],
+            [
+                case
+                for each in sorted(runnable.values(), key=_longest_first)
+                for case in each.rounds(rounds)
+            ],
             target=target,
             emit=record,
             # One that runs already is one for all.
@@ -180,6 +184,12 @@ def _part(selected: frozenset[str], shard: Shard, every: Catalogue) -> frozenset
     if not part:
         raise NothingSelected(f"none of {len(selected)} requirements belongs to shard {shard}")
     return every.with_prerequisites(part) & selected
+
+
+def _longest_first(case: SuiteCase) -> float:
+    """Begun early, what takes long runs beside all else; the rest stays in its order."""
+    limit = case.scenario.file.timeout if case.scenario is not None else None
+    return -limit.total_seconds() if isinstance(limit, timedelta) else 0.0
 
 
 def _as_of(suite: Suite, entries: Ledger, version: str) -> Suite:

@@ -83,6 +83,7 @@ class Collector(Registration):
         token = uuid.uuid4().hex
         self._gate = make_gate(settings, loopback_token=token)
         outgoing = None if self._gate is None else self._gate.outgoing
+        self._access = None if self._gate is None else self._gate.guard
         self._connections = Connections(settings, outgoing=outgoing)
         self._dispatcher = DispatcherService(
             settings, handlers=self._handlers, connections=self._connections
@@ -163,13 +164,12 @@ class Collector(Registration):
         """
         if self._server is not None:
             raise RuntimeError("a collector is started once")
-        access = None if self._gate is None else self._gate.guard
         self._server = server = grpc.aio.server(
             interceptors=(
                 *self._interceptors,
                 *(() if self._observation is None else self._observation.interceptors),
                 self._guard,
-                *(() if access is None else (access,)),
+                *(() if self._access is None else (self._access,)),
             ),
             options=(
                 ("grpc.so_reuseport", 0),

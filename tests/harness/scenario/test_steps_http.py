@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -230,3 +231,62 @@ def test_many_requests_at_once_do_not_make_each_other_late(run_all: Any, address
     expect: {all: {status: 200}}
 """
     assert run_all(_text(address, steps)).passed()
+
+
+_CERTIFIED = """\
+import http.server, json, os, ssl, sys
+
+class Told(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+    def do_GET(self):
+        body = json.dumps({"shared": os.environ["SHARED"]}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(os.environ["TLS_CERT"], os.environ["TLS_KEY"])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Told)
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
+"""
+
+
+def test_certificates_of_the_harness_are_trusted_and_databases_can_be_shared(
+    run_all: Any, tmp_path: Path
+) -> None:
+    program = tmp_path / "certified.py"
+    program.write_text(_CERTIFIED)
+    start = f'command: ["{{executable}}", "{program}", "${{port}}"], protocol: http'
+    ran = run_all(
+        f"""\
+version: 1
+scenario: t
+topology: {{nodes: {{hub: {{}}}}}}
+services:
+  keeper: {{{start}, tls: true, database: "sqlite:kept.db", environment: {{SHARED: none}}}}
+  reader: {{{start}, tls: true, environment: {{SHARED: "${{service.keeper.database_url}}"}}}}
+steps:
+  - http: GET /
+    via: reader
+    expect: {{status: 200, json: {{shared: "${{service.keeper.database_url}}"}}}}
+"""
+    )
+    assert ran.passed()
+
+
+def test_a_database_that_a_service_has_not_is_told() -> None:
+    with pytest.raises(InvalidInput, match="a node has no 'database_url'"):
+        parse_scenario(
+            """\
+version: 1
+scenario: t
+topology: {nodes: {hub: {}}}
+services:
+  reader: {command: nothing, environment: {SHARED: "${node.hub.database_url}"}}
+steps: [{http: GET /, via: reader}]
+"""
+        )

@@ -16,7 +16,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
-	protos protos-check executions stateful fuzz soak bench torture requirements wheel clean
+	protos protos-check executions stateful fuzz soak examples bench torture requirements wheel clean
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
@@ -60,6 +60,9 @@ fuzz: setup ## send a collector what nobody should send; SECONDS=60 for less, AR
 
 soak: setup ## load and faults, and then what has grown; MINUTES=60 widens
 	@$(BIN)/python scripts/soak.py --minutes $(or $(MINUTES),10) $(ARGS)
+
+examples: setup ## verify the collectors in other languages on everything
+	@EXAMPLES_WHOLE=1 $(BIN)/python -m pytest -q tests/examples $(ARGS)
 
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)

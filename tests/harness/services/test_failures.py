@@ -30,23 +30,23 @@ MeshOf = Callable[..., Mesh]
         ),
         ('python: "app.py:dies"', ("exited with status 3 before it was ready", "about to die")),
         (
-            'python: "app.py:deaf", ready: {within: 1s}',
-            ("was not ready within 1 s: nothing listens on", "PORT", "not listening to"),
+            'python: "app.py:deaf", ready: {within: 4s}',
+            ("was not ready within 4 s: nothing listens on", "PORT", "not listening to"),
         ),
         (
-            'python: "app.py:bare", ready: {health: true, within: 1s}',
+            'python: "app.py:bare", ready: {health: true, within: 4s}',
             ("UNIMPLEMENTED", "write ready: {port: true}", "serving on"),
         ),
         (
-            'python: "app.py:not_serving", ready: {within: 1s}',
+            'python: "app.py:not_serving", ready: {within: 4s}',
             ("its health service answers: {'status': 'NOT_SERVING'}",),
         ),
         (
-            'python: "app.py:told", ready: {log: "^never$", within: 1s}',
+            'python: "app.py:told", ready: {log: "^never$", within: 4s}',
             ("it wrote no line that matches '^never$'", "told everything"),
         ),
         (
-            'command: "{executable} -m http.server ${port}", ready: {http: /x, within: 1s}',
+            'command: "{executable} -m http.server ${port}", ready: {http: /x, within: 4s}',
             ("GET /x is answered: HTTP/1.0 404",),
         ),
         ('python: "app.py:nothing"', ("is no grpc service: found a int", "name a factory")),

@@ -91,7 +91,9 @@ def test_a_service_speaks_tls_with_a_certificate_of_the_run(
     mesh_of: MeshOf, runtime: Runtime, folder: Path
 ) -> None:
     _descriptors(folder / "shop.binpb", name=1)
-    mesh = mesh_of('  safe: {python: "app.py:bare", protos: [shop.binpb], tls: mutual}\n')
+    mesh = mesh_of(
+        '  safe: {python: "app.py:bare", protos: [shop.binpb], tls: mutual, ready: {within: 60s}}\n'
+    )
     runtime.run(mesh.start())
     reply = BlockingMesh(mesh, runtime)["safe"].call("shop.Catalogue/Get", {"name": "tea"})
     assert reply.output == {"name": "tea"}

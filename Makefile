@@ -64,6 +64,9 @@ soak: setup ## load and faults, and then what has grown; MINUTES=60 widens
 examples: setup ## verify the collectors in other languages on everything
 	@EXAMPLES_WHOLE=1 $(BIN)/python -m pytest -q tests/examples $(ARGS)
 
+stress: setup ## run all scenarios again and again, shuffled, with every core busy; MINUTES=30
+	@$(BIN)/python scripts/stress.py --minutes $(or $(MINUTES),30) $(ARGS)
+
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)
 

@@ -226,7 +226,10 @@ def _with_services_alone(spec: TopologySpec, value: object) -> TopologySpec:
 
 def _services_at(document: Document) -> Location:
     """Returns where services stand: beside the topology, or in it."""
-    return ("services",) if document.has(("services",)) else ("topology", "services")
+    # Not `document.has`: that reads the text once more, which only messages are worth.
+    value = document.value
+    beside = isinstance(value, dict) and "services" in value
+    return ("services",) if beside else ("topology", "services")
 
 
 def _names_alone(document: Document) -> list[Node]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collector_harness.client.credentials import ClientCredentials
 
 __all__ = ["grpcurl_line"]
 
@@ -17,6 +20,7 @@ DESCRIPTORS: Final = "protos/collector.binpb"
 _TYPES = "type.googleapis.com/google.protobuf."
 _ANY = ("input", "output")
 _CONTRACT = "collector."
+_TOKEN: Final = '-H "authorization: Bearer $TOKEN"'  # noqa: S105 - a place for one
 _CONNECT = "collector.CollectiveDispatcher/Connect"
 
 
@@ -27,6 +31,7 @@ def grpcurl_line(
     address: str,
     descriptors: str = DESCRIPTORS,
     dialect: str = "native",
+    access: ClientCredentials | None = None,
 ) -> str | None:
     """Returns the command line that makes a call again, quoted for a shell.
 
@@ -38,7 +43,7 @@ def grpcurl_line(
     method = rpc.removeprefix("/")
     if method == _CONNECT and dialect != "native":
         return None
-    words = ["grpcurl", "-plaintext"]
+    words = ["grpcurl", *_flags(access)]
     if method.startswith(_CONTRACT):
         words += ["-protoset", descriptors]
     else:
@@ -51,7 +56,23 @@ def grpcurl_line(
             return None
         if written:
             words += ["-d", json.dumps(written, ensure_ascii=False)]
-    return shlex.join([*words, address, method])
+    line = shlex.join([*words, address, method])
+    if access is not None and access.token is not None:
+        # The token itself is for nobody's log: whoever pastes the line has it.
+        return line.replace("grpcurl ", f"grpcurl {_TOKEN} ", 1)
+    return line
+
+
+def _flags(access: ClientCredentials | None) -> list[str]:
+    if access is None or not access.tls:
+        return ["-plaintext"]
+    flags = {
+        "-cacert": access.ca,
+        "-cert": access.cert,
+        "-key": access.key,
+        "-authority": access.server_name,
+    }
+    return [word for flag, each in flags.items() if each is not None for word in (flag, str(each))]
 
 
 def _message(request: Mapping[str, object]) -> dict[str, object] | None:

@@ -6,6 +6,7 @@ The grammar and how it becomes a target are here; launching is in `launchers`.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import replace
@@ -18,9 +19,10 @@ from pydantic.json_schema import WithJsonSchema
 
 from collector_harness.declared import CAPABILITIES, DEFAULT_LIMITS, Declaration, Limits
 from collector_harness.documents import StrictModel, did_you_mean, load_file, validate
-from collector_harness.errors import InvalidInput, Problem
+from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem
 from collector_harness.targets import (
     FLAGS,
+    Access,
     AttachTarget,
     ExecTarget,
     PythonTarget,
@@ -150,6 +152,39 @@ class ReadyFile(StrictModel):
         return self
 
 
+class TlsFile(StrictModel):
+    """The certificates by which a collector that runs already is called."""
+
+    ca: str | None = Field(
+        default=None,
+        description="What it is trusted by, a file in PEM; what the machine trusts without.",
+    )
+    cert: str | None = Field(default=None, description="The client's own certificate, for mTLS.")
+    key: str | None = Field(default=None, description="The key of `cert`.")
+    server_name: str | None = Field(
+        default=None, description="The name in its certificate, where it is dialled by another."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("a certificate takes its key\nwrite `cert` and `key`, or neither")
+        return self
+
+
+class TokenFile(StrictModel):
+    """Where the bearer token of calls is; never the token itself."""
+
+    env: str | None = Field(default=None, description="The environment variable that holds it.")
+    file: str | None = Field(default=None, description="The file that holds it.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("a token is in one place\nwrite one of: env, file")
+        return self
+
+
 class LimitsFile(StrictModel):
     """How far it goes, where not as far as the protocol has it."""
 
@@ -191,6 +226,12 @@ class TargetFile(StrictModel):
     environment: Environment = Field(
         default_factory=dict, description="Further environment variables of its process."
     )
+    tls: TlsFile | None = Field(
+        default=None, description="For `attach`: that it speaks TLS, and how it is called."
+    )
+    token: TokenFile | None = Field(
+        default=None, description="For `attach`: the bearer token that calls to it carry."
+    )
     capabilities: (
         Annotated[
             tuple[
@@ -224,6 +265,15 @@ def load_target(path: Path) -> Target:
     dialect: Literal["native", "accretional"] = (
         "accretional" if spoken == "accretional" else file.dialect
     )
+    if launch.attach is None and (file.tls is not None or file.token is not None):
+        where = document.position(("tls" if file.tls is not None else "token",), key=True)
+        raise InvalidInput(
+            Problem(
+                message="this is for `attach`",
+                position=where,
+                hint="what the harness starts gets certificates and tokens that are made for it",
+            )
+        )
     if launch.exec is None and (file.ready is not None or file.environment):
         where = document.position(("ready" if file.ready is not None else "environment",), key=True)
         raise InvalidInput(Problem(message="this is for `exec`", position=where))
@@ -233,7 +283,8 @@ def load_target(path: Path) -> Target:
         if isinstance(target, PythonTarget):
             return replace(target, declares=declares, dialect=file.dialect)
         assert isinstance(target, AttachTarget)
-        return replace(target, declares=declares, dialect=file.dialect)
+        access = _access(file, path.parent)
+        return replace(target, declares=declares, dialect=file.dialect, access=access)
     assert launch.exec is not None
     folder = str(path.resolve().parent)
     ready = file.ready or ReadyFile.model_construct(line=None, port=None, health=None, within=None)
@@ -255,6 +306,36 @@ def load_target(path: Path) -> Target:
         declares=declares,
         dialect=dialect,
     )
+
+
+def _access(file: TargetFile, folder: Path) -> Access:
+    token = None
+    if file.token is not None and file.token.env is not None:
+        token = os.environ.get(file.token.env)
+        if not token:
+            raise EnvironmentLacks(
+                f"the variable {file.token.env}, which holds the token, is not set"
+            )
+    elif file.token is not None and file.token.file is not None:
+        token = _read_token(folder / file.token.file)
+    if file.tls is None:
+        return Access(token=token)
+    written = {"ca": file.tls.ca, "cert": file.tls.cert, "key": file.tls.key}
+    files = {name: folder / each for name, each in written.items() if each is not None}
+    for each in files.values():
+        if not each.is_file():
+            raise EnvironmentLacks(f"there is no file '{each}', which the target file names")
+    return Access(tls=True, **files, server_name=file.tls.server_name, token=token)
+
+
+def _read_token(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentLacks(f"the token in '{path}' cannot be read: {error}") from None
+    if not token or not token.isascii() or not token.isprintable():
+        raise EnvironmentLacks(f"what '{path}' holds is no token: it is one line of ASCII")
+    return token
 
 
 def target_schema() -> dict[str, Any]:

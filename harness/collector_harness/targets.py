@@ -9,7 +9,7 @@ import difflib
 import ipaddress
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -20,6 +20,7 @@ from collector_harness.errors import InvalidInput, Problem
 __all__ = [
     "FLAGS",
     "REFERENCE_PROCESS",
+    "Access",
     "AttachTarget",
     "ExecTarget",
     "PythonTarget",
@@ -137,12 +138,30 @@ REFERENCE_PROCESS = ExecTarget(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """How a collector that runs already is called."""
+
+    tls: bool = False
+    ca: Path | None = None
+    """What it is trusted by; None for what the machine trusts."""
+    cert: Path | None = None
+    """The client's certificate, where one is shown, and its `key`."""
+    key: Path | None = None
+    server_name: str | None = None
+    """The name in its certificate, where that is not the one that it is dialled by."""
+    token: str | None = field(default=None, repr=False)
+    """The bearer token of all calls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AttachTarget:
     """A collector that somebody else started and stops."""
 
     host: str
     """Without brackets, also for IPv6."""
     port: int
+    access: Access = Access()
+    """How it is called."""
     declares: Declaration = NOTHING_DECLARED
     dialect: Literal["native", "accretional"] = "native"
 

@@ -26,6 +26,8 @@ class ClientCredentials:
     """The client's own certificate, in PEM, where one is shown."""
     key: Path | None = None
     """The key of `cert`."""
+    server_name: str | None = None
+    """The name that its certificate must have, where that is not the one that it is dialled by."""
     token: str | None = field(default=None, repr=False)
     """The bearer token that calls carry unless they say otherwise."""
 
@@ -43,6 +45,9 @@ class ClientCredentials:
             context = self._context()
         except (OSError, ssl.SSLError):
             return None
+        if context is not None and self.server_name is not None:
+            # Who listens is trusted by another name than the one that it is dialled by.
+            context.check_hostname = False
         return await why_unreachable(address, context, seconds=seconds)
 
     def http_context(self) -> ssl.SSLContext | None:

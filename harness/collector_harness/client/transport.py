@@ -55,7 +55,7 @@ class Transport:
         self.channel = (
             grpc.aio.insecure_channel(address, options=_OPTIONS)
             if shown is None
-            else grpc.aio.secure_channel(address, shown, options=_OPTIONS)
+            else grpc.aio.secure_channel(address, shown, options=_secure_options(credentials))
         )
         self._answered = False
         """Whether anything ever came back: then both sides understand each other."""
@@ -158,6 +158,12 @@ class Transport:
     async def close(self) -> None:
         """Closes the channel; calls that are in flight end with CANCELLED."""
         await self.channel.close()
+
+
+def _secure_options(credentials: ClientCredentials) -> list[tuple[str, int | str]]:
+    if credentials.server_name is None:
+        return [*_OPTIONS]
+    return [*_OPTIONS, ("grpc.ssl_target_name_override", credentials.server_name)]
 
 
 def checked_metadata(metadata: MetadataInput) -> Metadata:

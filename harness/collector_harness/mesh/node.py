@@ -49,6 +49,11 @@ class MeshNode:
         return self.running.address
 
     @property
+    def access(self) -> ClientCredentials:
+        """How it is called, once it runs."""
+        return self._credentials()
+
+    @property
     def url(self) -> str:
         """Where it is, with the scheme `grpc`, or `grpcs` where it speaks TLS."""
         return f"grpc{'s' if self.node.tls else ''}://{self.address}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.faults.front import Front
 from collector_harness.faults.plan import FaultPlan
@@ -24,9 +25,9 @@ from collector_harness.mesh.databases import Databases
 from collector_harness.mesh.node import MeshNode
 from collector_harness.mesh.service import MeshService, RunningService, as_node
 from collector_harness.mesh.texts import Texts
-from collector_harness.targets import Target
+from collector_harness.targets import AttachTarget, Target
 from collector_harness.topology.services import Service
-from collector_harness.topology.values import Topology
+from collector_harness.topology.values import Node, Topology
 
 __all__ = ["nodes_of", "rpc_faults_of", "services_of"]
 
@@ -77,11 +78,27 @@ def nodes_of(
                 else None,
                 interceptors=[rpc_faults[node.name]] if node.name in rpc_faults else (),
             ),
-            credentials=functools.partial(credentials.client_of, node),
+            credentials=_credentials(node, targets[node.name], credentials),
             dialect=dialects[node.name],
         )
         for node in topology.nodes
     }
+
+
+def _credentials(
+    node: Node, target: Target, credentials: MeshCredentials
+) -> Callable[[], ClientCredentials]:
+    if isinstance(target, AttachTarget) and node.tls is None and node.token is None:
+        access = target.access
+        return lambda: ClientCredentials(
+            tls=access.tls,
+            ca=access.ca,
+            cert=access.cert,
+            key=access.key,
+            server_name=access.server_name,
+            token=access.token,
+        )
+    return functools.partial(credentials.client_of, node)
 
 
 def services_of(

@@ -363,7 +363,9 @@ class _CaseRun:
         if mesh is None or call is None or call.node not in mesh.nodes:
             return ""
         node = mesh[call.node]
-        line = grpcurl_line(call.rpc, call.request, address=node.address, dialect=node.dialect)
+        line = grpcurl_line(
+            call.rpc, call.request, address=node.address, dialect=node.dialect, access=node.access
+        )
         return line or ""
 
     def _reproduce(self) -> str:

@@ -11,42 +11,29 @@ import asyncio
 import base64
 import contextlib
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from google.protobuf.descriptor_pb2 import (
-    FileDescriptorProto,
-    MethodDescriptorProto,
-    ServiceDescriptorProto,
-)
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 
+from collector_harness.client.contract_calls import DEFAULT_TIMEOUT, ContractCalls
 from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.decoding import from_message, json_values
 from collector_harness.client.descriptor_sets import pool_of
-from collector_harness.client.dialects import CONNECT, DialectName, request_bytes
-from collector_harness.client.encoding import to_any
+from collector_harness.client.dialects import DialectName, request_bytes
 from collector_harness.client.methods import Methods, method_path, request_message
+from collector_harness.client.pools import TypePool
 from collector_harness.client.reply import Reply, grpc_reply, reply_of
 from collector_harness.client.streams import StreamCall
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
 from collector_harness.errors import InvalidInput, Problem
-from collector_reference.wire import common_pb2, dispatcher_pb2, registry_pb2
 
 __all__ = ["DEFAULT_TIMEOUT", "NodeClient"]
 
-DEFAULT_TIMEOUT = 10.0
-"""Seconds that a call may take where the caller says nothing."""
 
-_DISPATCHER = "/collector.CollectiveDispatcher/"
-_REGISTRY = "/collector.CollectorRegistry/"
-_HEALTH = "/grpc.health.v1.Health/Check"
-
-
-class NodeClient:
+class NodeClient(ContractCalls):
     """One channel to one node. Made and used on one loop, and closed there.
 
     `timeout` is in seconds everywhere, None for no deadline. `metadata` is a mapping or pairs.
@@ -117,187 +104,6 @@ class NodeClient:
 
     async def __aexit__(self, *exception: object) -> None:
         await self.close()
-
-    async def dispatch(
-        self,
-        namespace: str,
-        service: str,
-        method: str,
-        input: object = None,
-        *,
-        target: str = "",
-        routing_hints: Mapping[str, str] | None = None,
-        service_namespace: str = "",
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Lets the node route a call. `input` is what `to_any` takes; `target` the id of the
-        only collector that may execute it; `service_namespace` the one inside the service
-        reference (SRV-014).
-        """
-        request = dispatcher_pb2.DispatchRequest(
-            namespace=namespace,
-            service=_service(service, service_namespace),
-            method_name=method,
-            input=to_any(input, types=self._methods.types),
-            target_collector_id=target,
-            routing_hints=routing_hints,
-        )
-        return await self._typed(
-            _DISPATCHER + "Dispatch", request, dispatcher_pb2.DispatchResponse, metadata, timeout
-        )
-
-    async def serve(
-        self,
-        namespace: str,
-        service: str,
-        method: str,
-        input: object = None,
-        *,
-        execution_context: Mapping[str, str] | None = None,
-        service_namespace: str = "",
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Lets the node execute a call itself."""
-        request = dispatcher_pb2.ServeRequest(
-            namespace=namespace,
-            service=_service(service, service_namespace),
-            method_name=method,
-            input=to_any(input, types=self._methods.types),
-            execution_context=execution_context,
-        )
-        return await self._typed(
-            _DISPATCHER + "Serve", request, dispatcher_pb2.ServeResponse, metadata, timeout
-        )
-
-    async def connect(
-        self,
-        collector_id: str,
-        address: str,
-        namespaces: Iterable[str] = (),
-        *,
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Asks the node, as the collector of that id at that address, to join."""
-        request = dispatcher_pb2.ConnectRequest(
-            collector_id=collector_id, address=address, namespaces=namespaces
-        )
-        return await self._typed(
-            CONNECT, request, dispatcher_pb2.ConnectResponse, metadata, timeout
-        )
-
-    async def register_service(
-        self,
-        namespace: str,
-        service: str = "",
-        methods: Iterable[str | MethodDescriptorProto] = (),
-        *,
-        descriptor: ServiceDescriptorProto | None = None,
-        file: FileDescriptorProto | None = None,
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Registers a service: by its name and methods (unary, of `Any`, where they are only
-        names), or by a whole descriptor.
-        """
-        if descriptor is None:
-            descriptor = ServiceDescriptorProto(
-                name=service, method=[_method(method) for method in methods]
-            )
-        request = registry_pb2.RegisterServiceRequest(
-            namespace=namespace, service_descriptor=descriptor, file_descriptor=file
-        )
-        return await self._typed(
-            _REGISTRY + "RegisterService",
-            request,
-            registry_pb2.RegisterServiceResponse,
-            metadata,
-            timeout,
-        )
-
-    async def register_proto(
-        self,
-        namespace: str,
-        file: FileDescriptorProto | None,
-        dependencies: Iterable[FileDescriptorProto] = (),
-        *,
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Registers a file of message types; None leaves the descriptor out (REG-002)."""
-        request = registry_pb2.RegisterProtoRequest(
-            namespace=namespace, file_descriptor=file, dependencies=dependencies
-        )
-        return await self._typed(
-            _REGISTRY + "RegisterProto",
-            request,
-            registry_pb2.RegisterProtoResponse,
-            metadata,
-            timeout,
-        )
-
-    async def lookup_service(
-        self,
-        namespace: str,
-        service: str,
-        *,
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Finds a service in the node's registry."""
-        request = registry_pb2.LookupServiceRequest(namespace=namespace, service_name=service)
-        return await self._typed(
-            _REGISTRY + "LookupService",
-            request,
-            registry_pb2.LookupServiceResponse,
-            metadata,
-            timeout,
-        )
-
-    async def validate(
-        self,
-        namespace: str,
-        service: str,
-        method: str,
-        *,
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Asks the node's registry whether a method is registered."""
-        request = registry_pb2.ValidateMethodRequest(
-            namespace=namespace, service_name=service, method_name=method
-        )
-        return await self._typed(
-            _REGISTRY + "ValidateMethod",
-            request,
-            registry_pb2.ValidateMethodResponse,
-            metadata,
-            timeout,
-        )
-
-    async def list_services(
-        self,
-        namespace: str = "",
-        *,
-        metadata: MetadataInput = (),
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Reply:
-        """Lists the services of a namespace, or of all."""
-        request = registry_pb2.ListServicesRequest(namespace=namespace)
-        return await self._typed(
-            _REGISTRY + "ListServices",
-            request,
-            registry_pb2.ListServicesResponse,
-            metadata,
-            timeout,
-        )
-
-    async def health(self, service: str = "", *, timeout: float | None = DEFAULT_TIMEOUT) -> Reply:
-        """Asks the health service; the output is such as `{"status": "SERVING"}`."""
-        request = health_pb2.HealthCheckRequest(service=service)
-        return await self._typed(_HEALTH, request, health_pb2.HealthCheckResponse, (), timeout)
 
     async def call(
         self,
@@ -383,6 +189,10 @@ class NodeClient:
             response=None if received.body is None else json_values(output),
         )
 
+    @property
+    def _types(self) -> TypePool | None:
+        return self._methods.types
+
     async def _typed(
         self,
         path: str,
@@ -438,14 +248,3 @@ class NodeClient:
 
     def _shown(self, request: Message) -> object:
         return json_values(from_message(request, types=self._methods.types))
-
-
-def _service(name: str, namespace: str) -> common_pb2.ServiceTypeRef:
-    return common_pb2.ServiceTypeRef(namespace=namespace, service_name=name)
-
-
-def _method(method: str | MethodDescriptorProto) -> MethodDescriptorProto:
-    if isinstance(method, MethodDescriptorProto):
-        return method
-    message = ".google.protobuf.Any"
-    return MethodDescriptorProto(name=method, input_type=message, output_type=message)

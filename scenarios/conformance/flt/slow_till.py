@@ -13,11 +13,11 @@ class SlowTill:
     def __init__(self) -> None:
         self._asked = 0
 
-    async def Pay(self, _value: object, _context: object) -> None:
+    async def Pay(self, _value: object, _context: object) -> None:  # noqa: N802
         """Counts, and does not end before the caller gives up."""
         self._asked += 1
         await asyncio.sleep(60)
 
-    async def Asked(self, _value: object, _context: object) -> int:
+    async def Asked(self, _value: object, _context: object) -> int:  # noqa: N802
         """How often `Pay` was begun."""
         return self._asked

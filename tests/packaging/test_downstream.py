@@ -176,3 +176,31 @@ def test_the_contract_and_the_suite_are_found_in_it(installation, tmp_path: Path
     ]
     assert written.returncode == 0, written.stderr
     assert (tmp_path / "contract" / "collector" / "dispatcher.proto").is_file()
+
+
+def test_the_collector_of_a_target_file_is_what_its_tests_and_its_verdict_are_about(
+    installation, repository: Path
+) -> None:
+    (repository / "target.yaml").write_text(
+        "version: 1\n"
+        "launch:\n"
+        "  exec: '{executable} -m collector_reference'\n"
+        "environment: {COLLECTOR_CALL_LOG: 'off'}\n"
+    )
+    (repository / "tests/test_target.py").write_text(
+        "def test_it_is_a_process(collector):\n"
+        "    reply = collector.dispatch('default', 'conformance.Probe', 'WhoAmI')\n"
+        "    assert (reply.status, reply.output) == ('OK', reply.handled_by)\n"
+    )
+    python = [installation.python, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = run(repository, *python, "--collector-target", "target.yaml", "tests/test_target.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+    script = installation.script("collector-harness")
+    verdict = run(repository, script, "verify", "target.yaml", "-k", "SRV-001", "--json", "v.json")
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+    document = json.loads((repository / "v.json").read_text())
+    assert (document["target"], document["exit_code"]) == ("target.yaml", 0)
+    assert document["totals"]["fail"] == 0
+    assert document["totals"]["pass"] >= 1

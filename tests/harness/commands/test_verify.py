@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,3 +89,24 @@ def test_an_interrupted_verification_leaves_no_verdict(
     assert "verdict on" not in rest
     assert not (tmp_path / "verdict.json").exists()
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_topology_is_held_up_until_it_is_interrupted_and_nothing_is_left(
+    background: Background, tmp_path: Path
+) -> None:
+    process = background("verify", REFERENCE, "--hold", "DSP-004")
+    assert process.stdout is not None
+    addresses: list[str] = []
+    for text in process.stdout:
+        addresses += re.findall(r"127\.0\.0\.1:[0-9]+", text)
+        if "hub" in text and addresses:
+            break
+    host, _, port = addresses[0].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10):
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=10)

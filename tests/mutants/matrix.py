@@ -100,7 +100,11 @@ def _one(name: str) -> dict[str, Any]:
     """Judges a mutant in a process of its own."""
     ended = subprocess.run(
         [sys.executable, __file__, "--one", name],
-        env={**os.environ, "MUTANT": name, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])},
+        env={
+            **os.environ,
+            "MUTANT": name,
+            "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+        },
         capture_output=True,
         text=True,
         timeout=1800,
@@ -160,6 +164,12 @@ def _judged(name: str) -> dict[str, Any]:
         }
         once |= passed
         broken -= passed
+    if mutant["breaks"] not in broken:
+        # Perhaps a prerequisite has failed by a busy machine, and blocked it.
+        second = asyncio.run(verify(target, patterns=[mutant["breaks"]], jobs=1, seed=2))
+        if second[mutant["breaks"]].verdict in (Verdict.FAIL, Verdict.TARGET_CRASHED):
+            broken.add(mutant["breaks"])
+            verdicts = second
     return {
         "breaks": mutant["breaks"],
         "does": mutant["does"],

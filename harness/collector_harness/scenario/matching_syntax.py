@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from collector_harness.documents import did_you_mean
@@ -186,6 +186,14 @@ def _base64_fault(argument: object) -> tuple[str, str | None] | None:
     return None
 
 
+def _count_faults(counts: Mapping[str, object], place: Location) -> Iterator[Finding]:
+    for name, count in counts.items():
+        number = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+        if not number and "${" not in str(count):
+            told = "for example {$bytes: 1000, less: 10}"
+            yield Finding((*place, name), f"{name} needs a number of bytes", told)
+
+
 def payload_faults(value: object, place: Location) -> Iterator[Finding]:
     """Yields what is wrong with the escapes in a payload."""
     if isinstance(value, list):
@@ -199,11 +207,7 @@ def payload_faults(value: object, place: Location) -> Iterator[Finding]:
                 if isinstance(item, list | dict):
                     yield from payload_faults(item, here)
             elif key == "$bytes" and value.keys() <= {"$bytes", "less", "plus"}:
-                for name, count in value.items():
-                    number = isinstance(count, int) and not isinstance(count, bool) and count >= 0
-                    if not number and "${" not in str(count):
-                        told = "for example {$bytes: 1000, less: 10}"
-                        yield Finding((*place, name), f"{name} needs a number of bytes", told)
+                yield from _count_faults(value, place)
             elif key == "$base64" and len(value) == 1:
                 fault = None if "${" in str(item) else _base64_fault(item)
                 if fault is not None:

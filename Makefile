@@ -16,7 +16,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
-	protos protos-check executions stateful fuzz soak examples bench torture requirements wheel clean
+	protos protos-check executions stateful fuzz soak examples bench mutants torture requirements wheel clean
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
@@ -69,6 +69,10 @@ stress: setup ## run all scenarios again and again, shuffled, with every core bu
 
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)
+
+mutants: setup ## run each mutant against the whole suite; goes on where it was ended; JOBS=4
+	@$(BIN)/python tests/mutants/matrix.py -j $(or $(JOBS),2) $(ARGS)
+	@$(BIN)/python scripts/generate_mutants_page.py
 
 torture: setup ## kill a collector during registrations, 500 times; ROUNDS=50 runs fewer
 	@$(BIN)/python scripts/torture.py --rounds $(or $(ROUNDS),500) $(ARGS)

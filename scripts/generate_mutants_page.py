@@ -1,0 +1,74 @@
+"""Writes docs/mutants.md from the mutants' catalogue and the matrix of `make mutants`.
+
+`--check` writes nothing, and fails where the page is not what it would be. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/mutants.md"
+sys.path.insert(0, str(ROOT / "tests/mutants"))
+
+_HEAD = """\
+# Mutants
+
+Collectors that are each broken in one way, so that the suite is proven to see it. A mutant is the
+reference collector with one piece replaced; `tests/mutants/catalogue/` says which. Every change is
+tested with each mutant against the cases of its own requirement and what that builds on. `make
+mutants` runs each against the whole suite and keeps what it found in `tests/mutants/matrix.json`:
+a mutant is to be caught by its requirement, and to be accused of no other that it does not touch.
+Written by `python scripts/generate_mutants_page.py`.
+
+"""
+
+
+def page() -> str:
+    """Returns the page as it should be."""
+    from matrix import FOUND, accused, is_right  # type: ignore[import-not-found]
+    from reading import read_mutants  # type: ignore[import-not-found]
+
+    mutants = read_mutants()
+    found: dict[str, Any] = json.loads(FOUND.read_text()) if FOUND.exists() else {}
+    rows = {name: found[name] for name in mutants if name in found}
+    right = sum(is_right(row) for row in rows.values())
+    count = f"{len(mutants)} mutants; {len(rows)} were run against the whole suite"
+    lines = [
+        f"{count}, {right} of them were caught and accused of nothing else.\n",
+        "| mutant | breaks | what it does | against the whole suite |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, mutant in sorted(mutants.items(), key=lambda each: (each[1]["breaks"], each[0])):
+        row = rows.get(name)
+        if row is None:
+            said = "not run yet"
+        elif is_right(row):
+            said = f"caught; {row['passed']} pass, {len(row['blocked'])} blocked"
+        else:
+            said = f"**accused of {', '.join(accused(row))}**" if accused(row) else "**not caught**"
+        touched = "".join(f"; also {key}: {why}" for key, why in mutant.get("touches", {}).items())
+        does = f"{mutant['does']}{touched}"
+        lines.append(f"| `{name}` | {mutant['breaks']} | {does} | {said} |")
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Writes or checks the page; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    if not parser.parse_args().check:
+        PAGE.write_text(page())
+        return 0
+    if PAGE.exists() and PAGE.read_text() == page():
+        return 0
+    print("docs/mutants.md is not what the catalogue and the matrix say: write it anew")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

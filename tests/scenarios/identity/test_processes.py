@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import grpc
 import pytest
@@ -16,21 +16,26 @@ import pytest
 IDENTITY = Path(__file__).parents[3] / "scenarios" / "identity"
 
 
-def start(service: str, *words: str, **environment: str) -> subprocess.Popen[str]:
+def start(
+    service: str, *words: str, log: IO[str] | int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", f"identity_system.{service}", *words],
         cwd=IDENTITY,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
 
 
-def test_grpc_tells_what_it_does_when_it_is_asked_to_and_no_password() -> None:
+def test_grpc_tells_what_it_does_when_it_is_asked_to_and_no_password(tmp_path: Path) -> None:
     from identity_system.wire import auth_pb2, auth_pb2_grpc
 
-    process = start("auth", "--grpc-debug")
+    # It tells more than a pipe holds that nobody reads meanwhile.
+    file = tmp_path / "log"
+    with file.open("w") as told_to:
+        process = start("auth", "--grpc-debug", log=told_to)
     assert process.stdout is not None
     told = re.match(r"auth listening on (\S+)", process.stdout.readline())
     assert told
@@ -38,8 +43,9 @@ def test_grpc_tells_what_it_does_when_it_is_asked_to_and_no_password() -> None:
         request = auth_pb2.RegisterRequest(email="a@b", password="correct horse battery")
         auth_pb2_grpc.AuthServiceStub(channel).Register(request, timeout=20)
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=30)
+    process.communicate(timeout=30)
     assert process.returncode == 0
+    log = file.read_text()
     assert re.search(r"^[IDE]\d{4} .*\.cc:\d+\]", log, re.MULTILINE), "gRPC's core tells"
     assert "served method=/identity.v1.AuthService/Register status=OK" in log
     assert "correct horse" not in log

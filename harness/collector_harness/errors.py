@@ -110,9 +110,7 @@ class TargetFailed(HarnessError):
 
     exit_code = ExitCode.TARGET_FAILED
 
-    def __init__(
-        self, message: str, *, node: str, log_tail: str = "", lives: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, node: str, log_tail: str = "", lives: bool = False) -> None:
         self.node = node
         """The name of the node."""
         self.log_tail = log_tail

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -127,8 +129,14 @@ async def one_round(number: int, path: Path, counts: Counts, options: argparse.N
             await register_until_killed(stub, process, names(number, dice), counts, options, dice)
     finally:
         if process.returncode is None:
-            process.kill()
+            end(process)
         await process.wait()
+
+
+def end(process: asyncio.subprocess.Process) -> None:
+    """Kills it, but not by its own method, which may take its exit status before asyncio does."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
 
 
 async def look_up(stub: CollectorRegistryAsyncStub, counts: Counts, dice: random.Random) -> None:
@@ -175,7 +183,7 @@ async def register_until_killed(
     async def kill() -> None:
         await begun.wait()
         await asyncio.sleep(life)
-        process.kill()
+        end(process)
 
     async with asyncio.timeout(READY_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(kill())

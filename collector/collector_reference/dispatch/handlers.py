@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -289,6 +290,16 @@ def _failure(error: BaseException, context: HandlerContext) -> str:
     if deliberate:
         text = str(error) or type(error).__name__
         if not isinstance(error, HandlerError):
+            # Its author may not have meant it: where it came from is for the log, not for callers.
+            told = "".join(traceback.format_exception(error))
+            _LOG.warning(
+                "the handler of %s/%s/%s failed\n%s",
+                context.namespace,
+                context.service,
+                context.method,
+                # A text of half a character could be written nowhere.
+                told.encode("utf-8", "backslashreplace").decode("utf-8").rstrip(),
+            )
             text = for_the_wire(text)
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
     _LOG.error(

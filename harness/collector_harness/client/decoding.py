@@ -125,7 +125,10 @@ class _Decoder:
             return message.value
         match name:
             case "google.protobuf.Struct":
-                return {key: self._value(message.fields[key], depth) for key in message.fields}
+                # A map has no order on the wire: sorted, equal answers look equal.
+                return {
+                    key: self._value(message.fields[key], depth) for key in sorted(message.fields)
+                }
             case "google.protobuf.ListValue":
                 return [self._value(item, depth) for item in message.values]
             case "google.protobuf.Value":
@@ -146,7 +149,7 @@ class _Decoder:
                 return value.bool_value
             case "struct_value":
                 fields = value.struct_value.fields
-                return {key: self._value(fields[key], depth + 1) for key in fields}
+                return {key: self._value(fields[key], depth + 1) for key in sorted(fields)}
             case "list_value":
                 return [self._value(item, depth + 1) for item in value.list_value.values]
             case _:

@@ -167,6 +167,8 @@ def selected_suite(
     if as_of is not None:
         loaded = _as_of(loaded, ledger(), as_of)
     chosen = frozenset(loaded.covered)
+    if not chosen:
+        raise NothingSelected("the suite has no cases: nothing can be verified")
     if PROFILES[profile]:
         # What a profile names and no case is for yet is told among the uncovered.
         chosen = select(PROFILES[profile], covered=loaded.covered, catalogue=every, lenient=True)

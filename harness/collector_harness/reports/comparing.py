@@ -74,14 +74,17 @@ class Difference:
 def read_standing(path: Path) -> Standing:
     """Reads a verdict document or a stream; raises `EnvironmentLacks` and `InvalidInput`."""
     try:
-        with path.open("rb") as file:
-            first = file.readline(1_000_000)
-            head = first.strip() + (file.readline(1_000_000).strip() if first.strip() else b"")
+        text = path.read_bytes()
     except OSError as error:
         raise EnvironmentLacks(f"cannot read {path}: {error.strerror}") from error
-    if head.startswith(b'{"kind"'):
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        # A stream is many documents, a line each; what is neither is told by its reader.
+        return _of_stream(path) if text.lstrip().startswith(b"{") else _of_document(path, None)
+    if isinstance(document, dict) and "requirements" not in document and "kind" in document:
         return _of_stream(path)
-    return _of_document(path)
+    return _of_document(path, document)
 
 
 def _of_stream(path: Path) -> Standing:
@@ -105,17 +108,13 @@ def _of_stream(path: Path) -> Standing:
     )
 
 
-def _of_document(path: Path) -> Standing:
+def _of_document(path: Path, document: object) -> Standing:
     refused = InvalidInput(
         Problem(
             message=f"{path} is neither a verdict nor a stream",
             hint="give what `verify --json` or --jsonl wrote",
         )
     )
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        raise refused from None
     requirements = document.get("requirements") if isinstance(document, dict) else None
     if not isinstance(requirements, list):
         raise refused

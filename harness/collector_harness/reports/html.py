@@ -189,7 +189,8 @@ class _Page:
             )
         yield f'<p class="source">{_text(name, 500)}</p>'
         if case.finished is not None and case.finished.failure is not None:
-            yield f'<p class="message">{_text(case.finished.failure.message, 600)}</p>'
+            sentence, _, _ = case.finished.failure.message.partition("\n")
+            yield f'<p class="message">{_text(sentence, 600)}</p>'
         if first:
             yield self._data(case)
         yield "</section>"

@@ -180,8 +180,12 @@ def test_an_id_without_its_zeros_is_proposed(judge):
         judge("exec:false", patterns=["DSP-04"])
 
 
-def test_only_unsupported_requirements_are_no_success(judge, stranger):
-    verdicts = judge(stranger("without_probe"), patterns=["SRV"])
+def test_only_unsupported_requirements_are_no_success(judge, stranger, tmp_path):
+    step = "{serve: shop/conformance.Probe.WhoAmI}"
+    (tmp_path / "x.scenario.yaml").write_text(
+        scenario(step, key="SRV-001").replace("]}}", "], probe: [shop]}}")
+    )
+    verdicts = judge(stranger("without_probe"), suite=tmp_path)
     assert verdicts.exit_code is ExitCode.NOTHING_RAN
 
 

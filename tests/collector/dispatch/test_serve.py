@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
 import pytest
@@ -432,3 +433,17 @@ async def test_an_implementation_is_called_as_it_says(field, text):
     collector.add_implementation("orders", Implementation())
     reply = await field.caller(collector.address).serve("orders", "shop.Orders", "Create")
     assert reply.output == text("shop.Orders")
+
+
+async def test_where_an_unexpected_failure_came_from_is_logged_and_not_answered(field, caplog):
+    """SRV-007, SEC-004"""
+
+    def handler(_value, _context):
+        return {}["sku"]
+
+    collector = await field.collector()
+    collector.register_service("users", "S", "M", handler)
+    reply = await field.caller(collector.address).serve("users", "S", "M")
+    assert (reply.status.code, reply.status.message) == (500, "handler error: 'sku'")
+    assert "KeyError: 'sku'" in caplog.text
+    assert Path(__file__).name in caplog.text

@@ -118,11 +118,11 @@ def test_a_verdict_compares_with_its_own_stream(made, tmp_path: Path) -> None:
     assert states["DSP-011"] == "fail"
     assert "DSP-016" not in states
     requirements = [{"id": key, "verdict": state} for key, state in states.items()]
-    document.write_text(json.dumps({"requirements": requirements}, indent=2))
+    document.write_text(json.dumps({"kind": "verdict", "requirements": requirements}, indent=2))
     found = compare(read_standing(document), read_standing(stream))
     assert (found.unchanged, found.exit_code) == (4, 0)
     requirements[1]["verdict"] = "fail"
-    document.write_text(json.dumps({"requirements": requirements}))
+    document.write_text(json.dumps({"kind": "verdict", "requirements": requirements}))
     assert compare(read_standing(document), read_standing(stream)).better[0][0] == "DSP-004"
     with pytest.raises(InvalidInput, match="run of cases"):
         compare(

@@ -38,6 +38,8 @@ _RANK: Final[Mapping[str, int]] = {
 }
 """How bad each verdict and outcome is."""
 
+_FIRST_LINE: Final = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
@@ -74,17 +76,18 @@ class Difference:
 def read_standing(path: Path) -> Standing:
     """Reads a verdict document or a stream; raises `EnvironmentLacks` and `InvalidInput`."""
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            first = file.readline(_FIRST_LINE)
     except OSError as error:
         raise EnvironmentLacks(f"cannot read {path}: {error.strerror}") from error
+    # The first line of a stream is an event, whole; that of a verdict is the document or a part.
     try:
-        document = json.loads(text)
+        event = json.loads(first)
     except (ValueError, RecursionError):
-        # A stream is many documents, a line each; what is neither is told by its reader.
-        return _of_stream(path) if text.lstrip().startswith(b"{") else _of_document(path, None)
-    if isinstance(document, dict) and "requirements" not in document and "kind" in document:
+        return _of_document(path)
+    if isinstance(event, dict) and "kind" in event and "requirements" not in event:
         return _of_stream(path)
-    return _of_document(path, document)
+    return _of_document(path)
 
 
 def _of_stream(path: Path) -> Standing:
@@ -108,13 +111,17 @@ def _of_stream(path: Path) -> Standing:
     )
 
 
-def _of_document(path: Path, document: object) -> Standing:
+def _of_document(path: Path) -> Standing:
     refused = InvalidInput(
         Problem(
             message=f"{path} is neither a verdict nor a stream",
             hint="give what `verify --json` or --jsonl wrote",
         )
     )
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise refused from None
     requirements = document.get("requirements") if isinstance(document, dict) else None
     if not isinstance(requirements, list):
         raise refused

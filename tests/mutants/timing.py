@@ -7,16 +7,18 @@ import asyncio
 from collector_reference.dispatch.service import DispatcherService, _serve_request
 from collector_reference.wire.common_pb2 import Status
 
-PLACES = asyncio.Semaphore(64)
-
 
 class Hoarder(DispatcherService):
     """Takes a place for each call, and gives it back when the call has ended well."""
 
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self._places = asyncio.Semaphore(64)
+
     async def Serve(self, request, context):
-        await PLACES.acquire()
+        await self._places.acquire()
         response = await super().Serve(request, context)
-        PLACES.release()
+        self._places.release()
         return response
 
 
@@ -41,7 +43,7 @@ class Doubler(DispatcherService):
 
     def _budget(self, context):
         seconds, limited = super()._budget(context)
-        return seconds * 2, limited
+        return seconds * 2 if limited else seconds, limited
 
 
 class DeafHop(DispatcherService):

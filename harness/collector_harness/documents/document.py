@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -62,6 +63,19 @@ class Document:
                 return False
             node = found[1]
         return True
+
+    def followed(self, location: Location) -> int:
+        """Returns how many steps of `location` lead to something. Reads no text."""
+        value: Any = self.value
+        for count, step in enumerate(location):
+            if not _leads(value, step):
+                return count
+            value = value[step]
+        return len(location)
+
+    def folder_of(self, location: Location) -> Path | None:  # noqa: ARG002 - all is from one file
+        """Returns the folder of the file that says the value at `location`."""
+        return self.folder
 
     def locate(self, line: int, column: int) -> Position:
         """Returns the position of a line and a column that are counted from 0."""
@@ -139,6 +153,13 @@ def _locate(text: str, source: str, line: int, column: int) -> Position:
     lines = text.splitlines()
     written = lines[line] if line < len(lines) else ""
     return Position(source=source, line=line + 1, column=column + 1, text=written)
+
+
+def _leads(value: object, step: str | int) -> bool:
+    """Tells whether there is something one step below a value."""
+    if isinstance(value, dict):
+        return step in value
+    return isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value)
 
 
 def _step(node: Node, step: str | int) -> tuple[Node | None, Node] | None:

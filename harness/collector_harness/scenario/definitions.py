@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from collector_harness.documents import Document, did_you_mean, load_file, problems_of
+from collector_harness.documents import Document, load_file, problems_of
+from collector_harness.documents.suite import file_of_suite
 from collector_harness.documents.validation import StrictModel
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.scenario.findings import Values, mapping
@@ -24,7 +25,6 @@ __all__ = ["BLOCKS", "Library", "read_library", "uses_in"]
 BLOCKS = ("steps", "together")
 """The keys of a step under which steps stand."""
 
-_ROOT_MARKS = ("pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg", ".git")
 _MOST_FILES = 100
 
 Location = tuple[str | int, ...]
@@ -95,7 +95,7 @@ def read_library(document: Document, definitions: Mapping[str, Definition]) -> L
             if not mark or path in library.files:
                 continue
             try:
-                target = _resolved(path, folder)
+                target = file_of_suite(path, folder)
                 if target not in known:
                     if len(known) >= _MOST_FILES:
                         raise InvalidInput(f"more than {_MOST_FILES} files are used")
@@ -136,33 +136,6 @@ def _all_uses(value: object) -> Iterator[tuple[Location, Values]]:
 
 def _references(value: object) -> list[str]:
     return [str(step["use"]) for _, step in _all_uses(value)]
-
-
-def _resolved(path: str, folder: Path | None) -> Path:
-    if folder is None:
-        raise InvalidInput("a text that is no file cannot use the definitions of a file")
-    root = _root_of(folder).resolve()
-    found = (folder / path).resolve()
-    if not path or not found.is_relative_to(root):
-        raise InvalidInput(
-            Problem(
-                message=f"'{path}' is outside of the suite",
-                hint=f"what is used stands below {root.name}, the nearest folder upwards with a "
-                "pyproject.toml, pytest.ini or .git",
-            )
-        )
-    if not found.is_file():
-        near = [each.name for each in sorted(found.parent.glob("*.yaml"))[:200]]
-        hint = did_you_mean(found.name, near, what="beside it are") if near else None
-        raise InvalidInput(Problem(message=f"there is no file '{path}'", hint=hint))
-    return found
-
-
-def _root_of(folder: Path) -> Path:
-    for each in (folder, *folder.parents):
-        if any((each / mark).exists() for mark in _ROOT_MARKS):
-            return each
-    return folder
 
 
 def _read(target: Path, path: str) -> Library:

@@ -36,6 +36,7 @@ from collector_harness.scenario.names import name_problems
 from collector_harness.scenario.payloads import payload_problems
 from collector_harness.scenario.values import Template
 from collector_harness.topology import Topology, TopologySpec, build_topology
+from collector_harness.topology.layering import layered_scenario
 from collector_harness.topology.service_spec import ServiceSpec
 from collector_harness.topology.spec import with_services
 from collector_harness.topology.values import Node
@@ -167,6 +168,7 @@ def _check(document: Document) -> Scenario:
     told = clashes() + matcher_clashes()
     if told:
         raise EnvironmentLacks(f"{told[0]}; uninstall what is not needed")
+    document = layered_scenario(document)
     problems: list[Problem] = []
     file: ScenarioFile | None = None
     topology: Topology | None = None

@@ -16,6 +16,7 @@ import yaml
 from collector_harness.documents import load, load_file, validate
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.topology.building import build_topology
+from collector_harness.topology.layering import layered_topology
 from collector_harness.topology.spec import TopologySpec
 from collector_harness.topology.values import Topology
 
@@ -48,6 +49,7 @@ def parse_topology(
         document = load(topology, source or "<topology>")
     else:
         return _from_mapping(topology, source or "<topology>")
+    document = layered_topology(document)
     return build_topology(validate(TopologySpec, document), document)
 
 
@@ -67,7 +69,7 @@ def _from_mapping(mapping: Mapping[str, object], source: str) -> Topology:
         return name
 
     text = yaml.safe_dump(plain(mapping), sort_keys=False, allow_unicode=True)
-    document = load(text, source)
+    document = layered_topology(load(text, source))
     topology = build_topology(validate(TopologySpec, document), document)
     if not objects:
         return topology

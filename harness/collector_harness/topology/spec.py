@@ -14,12 +14,14 @@ from pydantic import (
     Field,
     Strict,
     StrictBool,
+    StringConstraints,
     model_validator,
 )
 
 from collector_harness.documents import Short, StrictModel
 from collector_harness.topology.service_spec import ServiceSpec, WrittenAddress
 from collector_harness.topology.terms import (
+    FILE,
     IMPLEMENTATION,
     Environment,
     Implementations,
@@ -165,6 +167,11 @@ def _node_or_nothing(value: object) -> object:
 class TopologySpec(StrictModel):
     """Collectors, and who is connected to whom."""
 
+    file: Annotated[str, StringConstraints(pattern=FILE)] | None = Field(
+        default=None,
+        description="A file with a topology that this one begins with, by its path from here: "
+        "mappings are joined key by key, and anything else said here stands in its place.",
+    )
     nodes: dict[
         Name,
         Annotated[

@@ -9,7 +9,18 @@ from pydantic import BeforeValidator, PlainValidator, Strict, WithJsonSchema
 
 from collector_harness.documents import Short
 
-__all__ = ["IMPLEMENTATION", "Environment", "Implementation", "Implementations", "Name", "Names"]
+__all__ = [
+    "FILE",
+    "IMPLEMENTATION",
+    "Environment",
+    "Implementation",
+    "Implementations",
+    "Name",
+    "Names",
+]
+
+FILE = r"\.ya?ml$"
+"""What the path of a file with a topology ends with, as a pattern for schemas."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 IMPLEMENTATION = re.compile(r"(?:(?P<file>[^:]+\.py)|[A-Za-z_][\w.]*):[A-Za-z_][\w.]*")

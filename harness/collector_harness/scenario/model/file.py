@@ -23,7 +23,7 @@ from collector_harness.scenario.model.steps import Steps
 from collector_harness.scenario.model.terms import Duration, Text
 from collector_harness.topology.service_spec import ServiceSpec as Service
 from collector_harness.topology.spec import TopologySpec
-from collector_harness.topology.terms import Name
+from collector_harness.topology.terms import FILE, Name
 
 __all__ = [
     "Defaults",
@@ -148,7 +148,9 @@ class ScenarioFile(StrictModel):
     defaults: Defaults = Field(
         default_factory=Defaults, description="What steps have that do not say otherwise."
     )
-    topology: TopologySpec = Field(description="The collectors and the links between them.")
+    topology: Annotated[TopologySpec, Short({"type": "string", "pattern": FILE})] = Field(
+        description="The collectors and the links between them, or the file that says it."
+    )
     services: dict[Name, Service] = Field(
         default_factory=dict, description="Services beside the collectors."
     )

@@ -43,7 +43,7 @@ class Doubler(DispatcherService):
 
     def _budget(self, context):
         seconds, limited = super()._budget(context)
-        return seconds * 2 if limited else seconds, limited
+        return seconds if limited else seconds * 2, limited
 
 
 class DeafHop(DispatcherService):

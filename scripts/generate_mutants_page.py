@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,12 @@ Written by `python scripts/generate_mutants_page.py`.
 
 def page() -> str:
     """Returns the page as it should be."""
-    from matrix import FOUND, accused, is_right  # type: ignore[import-not-found]
+    from matrix import accused, is_right  # type: ignore[import-not-found]
+    from matrix import rows as found_rows
     from reading import read_mutants  # type: ignore[import-not-found]
 
     mutants = read_mutants()
-    found: dict[str, Any] = json.loads(FOUND.read_text()) if FOUND.exists() else {}
+    found: dict[str, dict[str, Any]] = found_rows()
     rows = {name: found[name] for name in mutants if name in found}
     right = sum(is_right(row) for row in rows.values())
     count = f"{len(mutants)} mutants; {len(rows)} were run against the whole suite"

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import IO, Protocol
 
 from collector_harness.launchers.logs import LineSplitter, LogBuffer
 from collector_harness.launchers.reaper import Reaper
 
-__all__ = ["Child", "Started", "executed"]
+__all__ = ["Child", "Started", "executed", "not_executed"]
 
 OnLine = Callable[[bytes], None]
 
@@ -82,6 +84,22 @@ async def executed(command: Sequence[str], environment: Mapping[str, str]) -> St
     """Starts a command; raises `OSError` when there is no such program."""
     # Not asyncio's own: its wait() may hang on a grandchild that holds a pipe.
     return _Executed(command, environment)
+
+
+def not_executed(
+    error: OSError | ValueError, command: Sequence[str], *, beside: str | None = None
+) -> str:
+    """Returns why a command could not be started, and where its program was looked for: `beside`
+    what, before the current folder.
+    """
+    reason = getattr(error, "strerror", None) or error
+    told = f"could not be started: {reason} (command: {shlex.join(command)})"
+    if not isinstance(error, FileNotFoundError) or Path(command[0]).is_absolute():
+        return told
+    if "/" not in command[0]:
+        return f"{told}; '{command[0]}' is in no folder of PATH"
+    first = "" if beside is None else f"beside {beside} and "
+    return f"{told}; it was looked for {first}from {Path.cwd()}"
 
 
 class Child:

@@ -1,5 +1,5 @@
-"""From `module:attribute` or `file.py:attribute` to the handlers that a node serves, or the factory
-of a target.
+"""From `module:attribute`, `folder:module:attribute` or `file.py:attribute` to the handlers that a
+node serves, or the factory of a target.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ __all__ = ["load_attribute"]
 
 
 def load_attribute(reference: str, *, what: str) -> object:
-    """Returns what `module:attribute` or `file.py:attribute` names.
+    """Returns what a reference names.
 
-    Modules are looked for as Python does, and then in the current folder; files are loaded
-    once. Raises `InvalidInput` that begins with `what` and says which part is wrong.
+    A module of `module:attribute` is looked for as Python does, and then in the current folder;
+    that of `folder:module:attribute`, which nobody writes by hand, lies in this folder. Files are
+    loaded once. Raises `InvalidInput` that begins with `what` and says which part is wrong.
     """
-    module_name, _, attribute = reference.rpartition(":")
+    place, _, attribute = reference.rpartition(":")
+    in_file = place.endswith(".py")
+    folder, _, module_name = ("", "", place) if in_file else place.rpartition(":")
+    reference = f"{module_name}:{attribute}"
     if not module_name or not attribute:
         raise InvalidInput(
             Problem(
@@ -31,8 +35,13 @@ def load_attribute(reference: str, *, what: str) -> object:
                 hint="write it like tests.handlers:OrderService",
             )
         )
-    in_file = module_name.endswith(".py")
-    found: object = (_file if in_file else _module)(module_name, reference, what)
+    found: object
+    if in_file:
+        found = _file(module_name, reference, what)
+    elif folder:
+        found = _beside(Path(folder), module_name, reference, what)
+    else:
+        found = _module(module_name, reference, what)
     for name in attribute.split("."):
         if not hasattr(found, name):
             names = [each for each in dir(found) if not each.startswith("_")]
@@ -71,6 +80,30 @@ def _raised(reference: str, what: str, error: Exception) -> Problem:
     return Problem(
         message=f"{what} cannot be imported from '{reference}': its module raised "
         f"{type(error).__name__}: {error}"
+    )
+
+
+def _beside(folder: Path, name: str, reference: str, what: str) -> ModuleType:
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.invalidate_caches()  # it may have been written a moment ago
+        module = importlib.import_module(name)
+    except Exception as error:
+        raise InvalidInput(_raised(reference, what, error)) from error
+    finally:
+        sys.path.remove(str(folder))
+    if Path(module.__file__ or "").resolve().is_relative_to(folder.resolve()):
+        return module
+    # Python keeps one module of a name, and this one was there before.
+    alone = folder / f"{name}.py"
+    if alone.is_file():
+        return _file(str(alone), reference, what)
+    raise InvalidInput(
+        Problem(
+            message=f"{what} cannot be imported from '{reference}': another '{name}' was imported "
+            f"before, from {module.__file__}",
+            hint=f"give the one in {folder} a name of its own",
+        )
     )
 
 

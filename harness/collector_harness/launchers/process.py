@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shlex
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,7 @@ from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch
-from collector_harness.launchers.child import Child, executed
+from collector_harness.launchers.child import Child, executed, not_executed
 from collector_harness.launchers.contract import (
     as_flags,
     environment_for,
@@ -170,9 +169,7 @@ class ProcessNode(Supervised):
                 reaper=self._reaper,
             )
         except OSError as error:
-            raise self._failed(
-                f"could not be started: {error.strerror or error} (command: {shlex.join(command)})"
-            ) from error
+            raise self._failed(not_executed(error, command)) from error
 
     async def _not_ready(self, child: Child) -> TargetFailed:
         if not child.running:

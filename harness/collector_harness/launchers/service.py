@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shlex
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import EnvironmentLacks, TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.launchers.base import Launch
-from collector_harness.launchers.child import Child, executed
+from collector_harness.launchers.child import Child, executed, not_executed
 from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.logs import LogBuffer
 from collector_harness.launchers.pausing import pauses
@@ -171,10 +170,7 @@ class ServiceProcess(Supervised):
                 reaper=self._reaper,
             )
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise self._failed(
-                f"could not be started: {reason} (command: {shlex.join(words)})"
-            ) from error
+            raise self._failed(not_executed(error, words, beside="the scenario")) from error
 
     def _words(self, port: int) -> list[str]:
         match self._service.start:

@@ -13,6 +13,9 @@ from collector_harness.targets import Reference, Target
 
 __all__ = ["advice"]
 
+_NEVER_SERVED = ("Unregistered", "Declared")
+"""Methods of the probe that a collector must not serve, each for a reason of its own."""
+
 
 def advice(error: Unmet, *, target: Target) -> str | None:
     """Returns a hint on an expectation that was not met, or None."""
@@ -28,7 +31,7 @@ def advice(error: Unmet, *, target: Target) -> str | None:
                 f"the call had a deadline of {_deadline(error)}; give it more by `deadline`, or "
                 "see in the logs what it waited for"
             )
-        case "NOT_FOUND" if _is_probe(error) and not isinstance(target, Reference):
+        case "NOT_FOUND" if not isinstance(target, Reference) and _asks_its_own_probe(error):
             return (
                 "does the collector under test carry the probe service? It is told to by "
                 "COLLECTOR_PROBE; `needs: [probe]` says that the scenario asks for it"
@@ -65,8 +68,19 @@ def _deadline(error: Unmet) -> str:
     return "5s, the default" if error.at.defaults.deadline is None else "its defaults"
 
 
-def _is_probe(error: Unmet) -> bool:
+def _asks_its_own_probe(error: Unmet) -> bool:
+    """Returns whether the collector under test was asked for the probe that it was told to carry
+    itself: nobody else had to be found, so that no routing can be at fault.
+    """
+    assert error.answer is not None
     written = _written(error)
     called = str(written.get("dispatch") or written.get("serve") or "")
-    service, _, method = called.rpartition(".")
-    return service.endswith("conformance.Probe") and (method in PROBE_METHODS or "$" in method)
+    namespace, _, name = called.partition("/")
+    service, _, method = name.rpartition(".")
+    if service != "conformance.Probe" or method not in PROBE_METHODS or method in _NEVER_SERVED:
+        return False
+    asked = error.answer.values.get("node")
+    return written.get("target") in (None, "", asked) and any(
+        node.name == asked and namespace in node.probe and node.collector is None
+        for node in error.at.mesh.topology.nodes
+    )

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
@@ -244,9 +245,17 @@ def test_a_program_that_is_not_there_fails(runtime: Runtime, launch: Launch) -> 
     error = failure(runtime, ExecTarget(command=("no-such-collector", "--x")), launch)
     assert str(error) == (
         "node 'west' could not be started: No such file or directory "
-        "(command: no-such-collector --x)"
+        "(command: no-such-collector --x); 'no-such-collector' is in no folder of PATH"
     )
     assert error.node == "west"
+
+
+def test_a_relative_program_that_is_not_there_says_where_it_was_looked_for(
+    runtime: Runtime, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = failure(runtime, ExecTarget(command=("bin/collector",)), launch)
+    assert str(error).endswith(f"(command: bin/collector); it was looked for from {tmp_path}")
 
 
 def test_a_program_that_exits_fails_with_its_status_and_log(

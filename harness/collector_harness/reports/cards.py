@@ -16,7 +16,7 @@ from collector_harness.reports.escaping import block, one_line
 from collector_harness.reports.json_values import json_values
 from collector_harness.reports.lines import Line, Span, line, source_excerpt
 
-__all__ = ["SHORT", "WHOLE", "Bounds", "Describe", "card", "duration"]
+__all__ = ["SHORT", "WHOLE", "Bounds", "Describe", "brief", "card", "duration"]
 
 Describe = Callable[[str], str | None]
 """Returns level, text and source of a requirement by its id; None for one that it does not know."""
@@ -56,6 +56,15 @@ def duration(seconds: float) -> str:
         return f"{seconds:.3f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s"
+
+
+def brief(seconds: float) -> str:
+    """Returns a duration for a place with little room, where a call of a millisecond counts too."""
+    if seconds < 0.0995:
+        return f"{seconds * 1_000:.{1 if seconds < 0.00995 else 0}f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.{2 if seconds < 9.995 else 1}f} s"
+    return duration(seconds)
 
 
 def card(

@@ -13,7 +13,7 @@ from typing import Final
 
 from collector_harness.conformance.requirements import catalogue
 from collector_harness.events import RequirementJudged
-from collector_harness.reports.cards import duration
+from collector_harness.reports.cards import brief
 from collector_harness.reports.paths import shared_folder, shortened
 from collector_harness.reports.recording import CaseRecord, Recording
 from collector_harness.reports.table import counted
@@ -273,7 +273,7 @@ def _case_entry(case: CaseRecord) -> Entry:
         families=tuple(dict.fromkeys(each.partition("-")[0] for each in started.requirements)),
         text=title or started.case,
         reason=reason,
-        side=duration(case.seconds),
+        side=brief(case.seconds),
         about=(("requirements", ", ".join(started.requirements)),) if started.requirements else (),
         reproduce="" if failure is None else failure.reproduce,
         cases=(case,),
@@ -342,7 +342,7 @@ def _facts(recording: Recording) -> Iterator[tuple[str, str]]:
         if started.part is not None:
             yield "shard", started.part.shard
     if finished is not None:
-        yield "took", duration(finished.seconds)
+        yield "took", brief(finished.seconds)
         yield "exit code", str(int(finished.exit_code))
     calls = sum(len(case.calls) + case.calls_left_out for case in recording.cases.values())
     yield "cases", str(len(recording.cases))

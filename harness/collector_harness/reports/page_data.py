@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from collector_harness.events import CallFinished, Failure
+from collector_harness.reports.cards import brief
 from collector_harness.reports.escaping import block, one_line
 from collector_harness.reports.json_values import json_values
 from collector_harness.reports.recording import CaseRecord
@@ -48,7 +49,6 @@ def case_data(case: CaseRecord) -> dict[str, object]:
     return {
         "id": clean(case.started.case, 500),
         "outcome": case.outcome,
-        "seconds": round(case.seconds, 6),
         "topology": _topology(case.started.topology),
         "route": [] if failure is None else [clean(each, _NAME) for each in failure.route[:20]],
         "calls": calls[:_CALLS],
@@ -73,8 +73,7 @@ def _step(step: Any) -> dict[str, object]:
     return {
         "step": clean(started.step, 40),
         "title": clean(started.title, 200),
-        "at": round(started.at, 6),
-        "seconds": None if finished is None else round(finished.seconds, 6),
+        "took": "" if finished is None else brief(finished.seconds),
         "outcome": "unfinished" if finished is None else finished.outcome.value,
     }
 
@@ -91,7 +90,7 @@ def _folded(calls: list[CallFinished], body: int) -> Iterator[dict[str, Any]]:
         )
         if same and last is not None:
             last["times"] += 1
-            last["until"] = round(call.at + call.seconds, 6)
+            last["until"] = brief(call.at + call.seconds)
             continue
         if last is not None:
             yield last
@@ -103,7 +102,9 @@ def _folded(calls: list[CallFinished], body: int) -> Iterator[dict[str, Any]]:
 def _call(call: CallFinished, body: int) -> dict[str, Any]:
     return {
         "at": round(call.at, 6),
-        "seconds": round(call.seconds, 6),
+        "when": brief(call.at),
+        "took": brief(call.seconds),
+        "until": "",
         "step": clean(call.step, 40),
         "node": clean(call.node, _NAME),
         "label": clean(_label(call), 90),

@@ -158,7 +158,7 @@ def test_a_failure_is_shown_with_pictures_differences_logs_and_lines_to_copy(
     assert "more" not in (case.locator(".diff .actual").text_content() or "")
     copied = case.get_by_label("Copy: grpcurl")
     copied.click()
-    assert page.text_content("#said") == "Copied"
+    page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
     case.locator(".calls > summary").click()
     case.locator(".call").nth(1).wait_for()
     assert case.locator(".call").count() == 2

@@ -144,10 +144,9 @@ function topologyPicture(data) {
   return svg;
 }
 
-function time(seconds) {
-  if (seconds === null || seconds === undefined) return "";
-  if (seconds < 0.0995) return `${(seconds * 1000).toFixed(seconds < 0.00995 ? 1 : 0)} ms`;
-  return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
+// How often a call was made that was made again and again, and until when.
+function again(call) {
+  return call.times > 1 ? `  ×${call.times} until +${call.until}` : "";
 }
 
 // Calls and the ends of faults in the order of time.
@@ -176,7 +175,7 @@ function sequencePicture(data) {
   const rows = moments(data);
   const heightOf = (row) => (row.call ? (row.call.by && row.call.by !== row.call.node ? 70 : 50) : 30);
   const height = 66 + rows.reduce((sum, row) => sum + heightOf(row), 0);
-  const longest = Math.max(0, ...data.calls.map((call) => Array.from(call.label).length));
+  const longest = Math.max(0, ...data.calls.map((call) => Array.from(call.label + again(call)).length));
   const width = Math.max(first + gap * who.length + 84, first + 20 + longest * 6.8);
   const svg = picture(width, height,
     `Sequence of ${data.calls.length} calls: ` + data.calls.slice(0, 12).map((call) =>
@@ -213,20 +212,20 @@ function sequencePicture(data) {
     }
     const call = row.call, x = at.get(call.node) || first + gap, by = at.get(call.by);
     const bad = call.status === "OK" ? "" : "bad";
-    over.append(shape("text", { x: 6, y: y + 14, class: "small" }, `+${time(call.at)}`));
+    over.append(shape("text", { x: 6, y: y + 14, class: "small" }, `+${call.when}`));
     over.append(shape("text", { x: 6, y: y + 28, class: "small" }, `step ${short(call.step, 9)}`));
     over.append(shape("text", { x: first + 8, y: y + 8, class: "halo" },
-      call.label + (call.times > 1 ? `  ×${call.times}` : "")));
+      call.label + again(call)));
     arrow(first, x, y + 14, "go");
     let back = y + 34;
     if (by && call.by !== call.node) {
       arrow(x, by, y + 30, "go");
       over.append(shape("text", { x: (x + by) / 2, y: y + 27, "text-anchor": "middle",
-        class: "small halo" }, "executed by"));
+        class: "small halo" }, `executed by ${short(call.by, 16)}`));
       back = y + 54;
     }
     over.append(shape("text", { x: first + 12, y: back - 5, class: `halo small ${bad || "good"}` },
-      `${call.status} · ${time(call.seconds)}` + (call.layer === "grpc" ? "" : ` · ${call.layer}`)));
+      `${call.status} · ${call.took}` + (call.layer === "grpc" ? "" : ` · ${call.layer}`)));
     arrow(x, first, back, `back ${bad}`);
     y += heightOf(row);
   }

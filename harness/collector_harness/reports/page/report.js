@@ -65,7 +65,15 @@
     filter();
   }
 
+  // What a link leads to goes below the filters, however many lines they take.
+  function makeRoom() {
+    const sticks = getComputedStyle(form).position === "sticky";
+    document.documentElement.style.setProperty("--above", `${sticks ? form.offsetHeight : 0}px`);
+  }
+
   form.hidden = false;
+  makeRoom();
+  new ResizeObserver(makeRoom).observe(form);
   form.addEventListener("submit", (event) => event.preventDefault());
   search.addEventListener("input", filter);
   for (const select of [level, family]) if (select) select.addEventListener("change", filter);
@@ -160,14 +168,14 @@
       make("span", { class: "num" }, step.step),
       make("span", { class: step.outcome === "passed" ? "" : "bad" },
         step.title + (step.outcome === "passed" ? "" : ` (${step.outcome})`)),
-      make("span", { class: "took" }, time(step.seconds)))));
+      make("span", { class: "took" }, step.took))));
   }
 
   function calls(data) {
     const told = data.calls.map((call) => {
       const node = make("div", { class: "call" }, make("p", {},
-        `+${time(call.at)}  ${call.node}  ${call.rpc}  ${call.status}` +
-        (call.times > 1 ? `  ×${call.times}` : "") + (call.message ? `  ${call.message}` : "")));
+        `+${call.when}  ${call.node}  ${call.rpc}  ${call.status} · ${call.took}` +
+        again(call) + (call.message ? `  ${call.message}` : "")));
       node.append(block(call.request, "Request"));
       if (call.response) node.append(block(call.response, "Answer"));
       return node;

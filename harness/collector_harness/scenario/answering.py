@@ -136,7 +136,9 @@ def unmet_conditions(conditions: dict[str, object], at: Place) -> tuple[Mismatch
 
 
 def save(wanted: Mapping[str, Path] | None, answer: Answer, at: Place) -> None:
-    """Keeps the parts of an answer under their names."""
+    """Keeps the parts of an answer under their names, and what was to be kept on the way to it."""
+    for name, value in answer.saved.items():
+        at.scope.save(name, value)
     for name, path in (wanted or {}).items():
         at.scope.save(name, part_of(answer, path, name, at))
 

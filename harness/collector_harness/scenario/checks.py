@@ -35,7 +35,9 @@ _NEEDS_VIA = frozenset(
 )
 _DEEPEST_USE = 20
 """Definitions inside each other."""
-_LOCAL_LATER = frozenset({"when", "foreach", "save", "steps", "together", "expect", "name"})
+_LOCAL_LATER = frozenset(
+    {"when", "foreach", "save", "script", "steps", "together", "expect", "name"}
+)
 _PAYLOADS = frozenset({"input", "metadata", "hints", "context", "register", "parameters", "send"})
 
 
@@ -228,8 +230,21 @@ class _Checker:
             self._check_texts(step["expect"], (*place, "expect"), inside)
             if action in ANSWERS:
                 self._expected.check_expectation(step["expect"], (*place, "expect"), action, step)
+        if action == "stream":
+            self._check_script(step.get("script"), (*place, "script"), inside)
         if action in ANSWERS:
             self._check_save(step.get("save"), (*place, "save"), action, sight)
+
+    def _check_script(self, script: object, place: Location, sight: Sight) -> None:
+        """Checks the lines in their order, as each sees what those before it have saved."""
+        self._expected.check_script(script, place)
+        for index, line in enumerate(script if isinstance(script, list) else ()):
+            for key, value in mapping(line).items():
+                if key != "save":
+                    self._check_texts(value, (*place, index, key), sight)
+            for name in mapping(mapping(line).get("save")):
+                self._check_name(name, (*place, index, "save", name))
+                sight.captures.add(name)
 
     def _check_inner(self, step: Values, place: Location, sight: Sight) -> None:
         self._check_steps(step.get("steps"), (*place, "steps"), sight)
@@ -281,8 +296,6 @@ class _Checker:
                 self._found.add(place, "this step does not say which node it calls", hint)
         if action in ("measure", "observe", "start", "stop", "tcp"):
             self._mentions.check_about(step[action], (*place, action), action)
-        elif action == "stream":
-            self._expected.check_script(step.get("script"), (*place, "script"))
         elif action == "connect":
             peer = step[action]
             if isinstance(peer, dict):
@@ -335,15 +348,18 @@ class _Checker:
     def _check_save(self, save: object, place: Location, action: str, sight: Sight) -> None:
         for name, path in mapping(save).items():
             here = (*place, name)
-            if _CAPTURE.fullmatch(name) is None:
-                self._found.add(
-                    here, f"'{name}' cannot be a name", "use letters, digits and _", key=True
-                )
-            elif name in ROOTS:
-                hint = "choose another name"
-                self._found.add(here, f"'{name}' has a meaning of its own in paths", hint, key=True)
+            self._check_name(name, here)
             self._expected.check_field(path, here, ANSWERS[action])
             sight.captures.add(name)
+
+    def _check_name(self, name: str, place: Location) -> None:
+        if _CAPTURE.fullmatch(name) is None:
+            self._found.add(
+                place, f"'{name}' cannot be a name", "use letters, digits and _", key=True
+            )
+        elif name in ROOTS:
+            hint = "choose another name"
+            self._found.add(place, f"'{name}' has a meaning of its own in paths", hint, key=True)
 
     def _check_texts(self, value: object, place: Location, sight: Sight) -> None:
         self._found.add_all(text_faults(value, place, sight, self._known))
@@ -360,6 +376,9 @@ def _saved(library: Library, name: str, begun: set[tuple[int, str]]) -> Iterator
         for step in steps if isinstance(steps, list) else ():
             if isinstance(step, dict):
                 yield from mapping(step.get("save"))
+                script = step.get("script")
+                for line in script if isinstance(script, list) else ():
+                    yield from mapping(mapping(line).get("save"))
                 waiting += [step.get(block) for block in BLOCKS]
                 found = library.find(str(step.get("use", "")))
                 if found is not None:

@@ -14,10 +14,12 @@ from collector_harness.scenario.histories import PROMISES
 from collector_harness.scenario.matching_syntax import (
     Location,
     expectation_faults,
+    http_status_faults,
     payload_faults,
     status_faults,
 )
 from collector_harness.scenario.model import AGGREGATE, ANSWERS
+from collector_harness.scenario.model.answers import CALL
 from collector_harness.scenario.values import parse_path
 
 __all__ = ["Expected"]
@@ -83,8 +85,10 @@ class Expected:
             here = (*place, key)
             if key in fields:
                 self._found.add_all(expectation_faults(value, here))
-                if key == "status" and action != "http":
+                if key == "status" and fields[key] == CALL[key]:
                     self._found.add_all(status_faults(value, here))
+                elif key == "status" and action == "http":
+                    self._found.add_all(http_status_faults(value, here))
             elif key in AGGREGATE:
                 hint = "it needs `parallel` beside it"
                 self._found.add(here, f"'{key}' is for parallel steps", hint, key=True)

@@ -8,10 +8,12 @@ shown is bounded.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from dataclasses import replace
 from typing import Any, Final
 
 from collector_harness.errors import InvalidInput
@@ -30,7 +32,10 @@ MAX_MISMATCHES = 50
 _MAX_SEARCHED = 100_000
 """Characters of an answer that a regular expression is tried on."""
 _MAX_UNORDERED = 1_000
-
+_MAX_COMPARED = 1_000
+"""Items of a list among which the nearest is looked for."""
+_MAX_OF_NEAREST = 5
+"""Differences that are told of the nearest item."""
 
 Found = Iterator[Mismatch]
 Matcher = Callable[[object, object, str], Found]
@@ -244,6 +249,32 @@ def _contains(argument: object, actual: object, path: str) -> Found:
         found = False
     if not found:
         yield _mismatch(path, f"something that contains {render(argument)}", actual)
+        if isinstance(actual, list | tuple):
+            yield from _nearest(argument, enumerate(actual), path)
+
+
+def _nearest(expected: object, items: Iterable[tuple[int, object]], path: str) -> Found:
+    """Yields how the item differs that comes nearest to what is expected of one, of which it has
+    something at least; the first of those that come equally near.
+    """
+    parts = _parts(expected)
+    nearest: tuple[int, list[Mismatch]] | None = None
+    for index, item in itertools.islice(items, _MAX_COMPARED):
+        fewer = parts if nearest is None else len(nearest[1])
+        found = list(itertools.islice(_match(expected, item, f"{path}[{index}]"), fewer))
+        if len(found) < fewer:
+            nearest = index, found
+    for each in nearest[1][:_MAX_OF_NEAREST] if nearest is not None else ():
+        yield replace(each, expected=f"{each.expected} (in the nearest item)")
+
+
+def _parts(expected: object) -> int:
+    """Returns how many things an expectation says, each of which may differ."""
+    if isinstance(expected, Given):
+        return _parts(expected.value)
+    if isinstance(expected, dict) and not any(key in MATCHERS for key in expected):
+        return sum(map(_parts, expected.values()))
+    return sum(map(_parts, expected)) if isinstance(expected, list) else 1
 
 
 def _unescaped_bytes(argument: object) -> object:
@@ -303,11 +334,13 @@ def _unordered(argument: object, actual: object, path: str) -> Found:
     partner = paired(
         [[place for place, item in enumerate(actual) if matches(each, item)] for each in wanted]
     )
+    left = [(place, item) for place, item in enumerate(actual) if place not in partner]
     for index, item in enumerate(wanted):
         if index not in partner.values():
             yield Mismatch(
                 path=path, expected=f"an item {render(item)}", actual="no item is left for it"
             )
+            yield from _nearest(item, left, path)
     for index, item in enumerate(actual):
         if index not in partner:
             yield Mismatch(path=f"{path}[{index}]", expected="no further item", actual=render(item))

@@ -14,12 +14,14 @@ from typing import Final, NamedTuple
 from collector_harness.documents import did_you_mean
 from collector_harness.plugins import installed_matchers
 from collector_harness.scenario.matching import MATCHERS, OWN_MATCHERS
+from collector_harness.scenario.values import MADE, is_made
 
 __all__ = [
     "STATUSES",
     "Finding",
     "Location",
     "expectation_faults",
+    "http_status_faults",
     "matcher_clashes",
     "payload_faults",
     "status_faults",
@@ -86,6 +88,9 @@ def expectation_faults(expected: object, place: Location) -> Iterator[Finding]:
             if isinstance(item, list | dict):
                 yield from expectation_faults(item, (*place, index))
     elif isinstance(expected, dict):
+        if is_made(expected):
+            yield from payload_faults(expected, place)
+            return
         operators = [key for key in expected if is_operator(key)]
         if not operators:
             for key, item in expected.items():
@@ -127,8 +132,9 @@ def matcher_clashes() -> list[str]:
     packages: dict[str, str] = {}
     for each in installed_matchers():
         name = f"${each.name}"
-        if name in OWN_MATCHERS or name in packages:
-            other = "the language itself" if name in OWN_MATCHERS else packages[name]
+        own = name in OWN_MATCHERS or name in MADE
+        if own or name in packages:
+            other = "the language itself" if own else packages[name]
             told.append(f"the package {each.package} brings a matcher '{name}', as {other} does")
         packages[name] = each.package
     return told
@@ -200,43 +206,63 @@ def payload_faults(value: object, place: Location) -> Iterator[Finding]:
         for index, item in enumerate(value):
             if isinstance(item, list | dict):
                 yield from payload_faults(item, (*place, index))
+    elif isinstance(value, dict) and is_made(value):
+        yield from _made_faults(value, place)
     elif isinstance(value, dict):
         for key, item in value.items():
             here = (*place, key)
-            if not is_operator(key):
-                if isinstance(item, list | dict):
-                    yield from payload_faults(item, here)
-            elif key == "$bytes" and value.keys() <= {"$bytes", "less", "plus"}:
-                yield from _count_faults(value, place)
-            elif key == "$base64" and len(value) == 1:
-                fault = None if "${" in str(item) else _base64_fault(item)
-                if fault is not None:
-                    yield Finding(here, *fault)
-            else:
+            if is_operator(key):
                 hint = (
-                    f"a literal key is written '${key}'; only {{$base64: ...}} and "
-                    "{$bytes: ...} are special here"
+                    f"a literal key is written '${key}'; only {{$base64: ...}}, {{$bytes: ...}} "
+                    "and {$text: ...} are special here"
                 )
                 yield Finding(here, f"'{key}' means nothing in a payload", hint, key=True)
+            elif isinstance(item, list | dict):
+                yield from payload_faults(item, here)
+
+
+def _made_faults(value: Mapping[str, object], place: Location) -> Iterator[Finding]:
+    if "$bytes" in value:
+        yield from _count_faults(value, place)
+        return
+    ((key, item),) = value.items()
+    if key == "$text" and isinstance(item, list | dict):
+        yield Finding((*place, key), "$text needs a single value", "write {$text: ...}")
+    elif key == "$base64" and "${" not in str(item) and (fault := _base64_fault(item)):
+        yield Finding((*place, key), *fault)
 
 
 def status_faults(expected: object, place: Location) -> Iterator[Finding]:
-    """Yields statuses that no answer can have."""
-    if isinstance(expected, str):
-        if (
-            "${" not in expected
-            and expected not in (*STATUSES, *ODD_STATUSES)
-            and not _NUMBER.fullmatch(expected)
-        ):
-            hint = did_you_mean(expected, STATUSES, what="the statuses are")
-            yield Finding(place, f"there is no status '{expected}'", hint)
-    elif isinstance(expected, list):
+    """Yields statuses that no answer of gRPC can have."""
+    for here, value in _values(expected, place):
+        if not isinstance(value, str):
+            hint = "write for example NOT_FOUND, or match `code`"
+            yield Finding(here, "a status is a name", hint)
+        elif value not in (*STATUSES, *ODD_STATUSES) and not _NUMBER.fullmatch(value):
+            hint = did_you_mean(value, STATUSES, what="the statuses are")
+            yield Finding(here, f"there is no status '{value}'", hint)
+
+
+def http_status_faults(expected: object, place: Location) -> Iterator[Finding]:
+    """Yields statuses that no answer by HTTP can have."""
+    for here, value in _values(expected, place):
+        if isinstance(value, str) and value.isdecimal():
+            yield Finding(here, "an HTTP status is a number", f"write {value}, without quotes")
+        elif isinstance(value, str | bool):
+            told = f"an HTTP status is a number, and '{value}' is gRPC's"
+            known = value in STATUSES
+            hint = "write for example 200, or {$ge: 200, $lt: 300} for any that is well"
+            yield Finding(here, told if known else f"'{value}' is no HTTP status", hint)
+
+
+def _values(expected: object, place: Location) -> Iterator[tuple[Location, object]]:
+    """Yields the plain values that an expectation names as they are, with their places."""
+    if isinstance(expected, list):
         for index, item in enumerate(expected):
-            yield from status_faults(item, (*place, index))
+            yield from _values(item, (*place, index))
     elif isinstance(expected, dict):
         for key in ("$not", "$exact", "$in", "$any_of", "$all_of"):
             if key in expected:
-                yield from status_faults(expected[key], (*place, key))
-    elif not isinstance(expected, dict):
-        hint = "write for example NOT_FOUND, or match `code`"
-        yield Finding(place, "a status is a name", hint)
+                yield from _values(expected[key], (*place, key))
+    elif not (isinstance(expected, str) and "${" in expected):
+        yield place, expected

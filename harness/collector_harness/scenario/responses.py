@@ -7,7 +7,7 @@ it. Which types are known is in `payloads`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from collector_harness.documents.suggestions import did_you_mean
@@ -34,8 +34,13 @@ def response_findings(step: CallStep | StreamStep, method: Any) -> Iterator[Foun
             yield from _of_value(kind, expect[root], ("expect", root), listed=many)
     if isinstance(step, StreamStep):
         for index, line in enumerate(step.script):
-            if "receive" in line.model_fields_set:
-                yield from _of_value(kind, line.receive, ("script", index, "receive"))
+            if "receive" not in line.model_fields_set:
+                continue
+            yield from _of_value(kind, line.receive, ("script", index, "receive"))
+            for name, path in (line.save or {}).items():
+                if path.root != ".":
+                    place = ("script", index, "save", name)
+                    yield from _of_parts(kind, (path.root, *path.parts), place)
     for name, written in (step.save or {}).items():
         yield from _of_path(kind, str(written), ("save", name), roots)
 
@@ -85,11 +90,13 @@ def _of_path(
         path = parse_path(written)
     except ValueError:
         return  # the model tells
-    if path.root not in roots:
-        return
-    parts = list(path.parts)
-    if roots[path.root] and parts:
-        del parts[0]
+    if path.root in roots:
+        # The first part of a way into a list of messages is a place in it.
+        yield from _of_parts(kind, path.parts[1:] if roots[path.root] else path.parts, place)
+
+
+def _of_parts(kind: Any, way: Sequence[str | int], place: Location) -> Iterator[Found]:
+    parts = list(way)
     while parts and _has_fields(kind):
         part = parts.pop(0)
         field = kind.fields_by_name.get(part) if isinstance(part, str) else None

@@ -106,6 +106,21 @@ def _expected() -> dict[str, Any]:
         # A key that begins with a dollar is a matcher, unless it is doubled or opens a path.
         "propertyNames": {"not": {"pattern": r"^\$(?![${])"}},
     }
+    count = {"type": ["integer", "string"]}
+    made = {
+        "type": "object",
+        "properties": {"$bytes": count, "less": count, "plus": count},
+        "required": ["$bytes"],
+        "additionalProperties": False,
+        "description": "As many bytes as $bytes says, less and plus some.",
+    }
+    text = {
+        "type": "object",
+        "properties": {"$text": {"type": ["string", "number", "boolean", "null"]}},
+        "required": ["$text"],
+        "additionalProperties": False,
+        "description": "The value as text, such as the digits of a number.",
+    }
     return {
         "description": "A value, or matchers; mappings match as a part, lists as a whole.",
         "anyOf": [
@@ -113,6 +128,8 @@ def _expected() -> dict[str, Any]:
             {"type": "array", "items": this},
             keys,
             matchers,
+            made,
+            text,
         ],
     }
 

@@ -90,6 +90,10 @@ class Scope:
         inner = {**self.local, **local} if local else self.local
         return replace(self, fakes=self.fakes.child(key), local=inner)
 
+    def seeing(self, values: Mapping[str, object]) -> Scope:
+        """Returns the scope in which these names have values too, for whoever is given it."""
+        return replace(self, local={**self.local, **values})
+
     def save(self, name: str, value: object) -> None:
         """Keeps a value under a name, for the rest of the case."""
         self.captures[name] = value
@@ -187,7 +191,7 @@ class Scope:
         if isinstance(written, str) and "${" in written:
             whole = parse_template(written).whole
             if whole is not None and whole.root == "case":
-                return Written(value=self.look_up(whole))
+                return Written(value=self.expectation(written))
             if whole is not None and whole.root == "with":
                 return self._look_up_expected(whole)
             return self.fill(written)

@@ -18,11 +18,13 @@ from typing import Final
 from collector_harness.errors import InvalidInput, Problem
 
 __all__ = [
+    "MADE",
     "ROOTS",
     "Given",
     "Path",
     "Template",
     "Written",
+    "is_made",
     "look_up",
     "operand",
     "parse_path",
@@ -48,6 +50,9 @@ ROOTS: Final = frozenset(
     }
 )
 """What a path can begin with beside the name of a capture."""
+
+MADE: Final = frozenset({"$base64", "$bytes", "$text"})
+"""The keys of mappings that stand for a value that is made, in payloads and expectations."""
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """The most bytes that `{$bytes: n}` makes."""
@@ -174,18 +179,17 @@ def substitute(value: object, lookup: Lookup) -> object:
     """Returns a payload with its paths replaced and its escapes undone.
 
     A text that is one path keeps the type of what it leads to; a path inside other text
-    becomes text. `{$base64: ...}` becomes bytes, and a key that begins with `$$` loses
-    one of them. Keys may hold paths too.
+    becomes text. `{$base64: ...}` and `{$bytes: n}` become bytes, `{$text: ...}` a text, and a
+    key that begins with `$$` loses one of them. Keys may hold paths too.
     """
     if isinstance(value, str):
         return _fill(value, lookup) if "${" in value else value
     if isinstance(value, list):
         return [substitute(item, lookup) for item in value]
     if isinstance(value, dict):
-        if len(value) == 1 and "$base64" in value:
-            return decode_base64(substitute(value["$base64"], lookup))
-        if "$bytes" in value and value.keys() <= {"$bytes", "less", "plus"}:
-            return made_bytes({key: substitute(item, lookup) for key, item in value.items()})
+        made = _made(value, lookup)
+        if made is not None:
+            return made
         return {_key(key, lookup): substitute(item, lookup) for key, item in value.items()}
     return value
 
@@ -208,13 +212,18 @@ def substitute_expectation(value: object, lookup: Lookup, *, quote: bool = False
         if isinstance(found, Written):
             return found.value
         if path.root == "case":
-            return found
+            return substitute_expectation(found, _nothing, quote=quote)
         if quote:
             return re.escape(as_text(found))
         return Given(value=found) if isinstance(found, dict | list) else found
     if isinstance(value, list):
         return [substitute_expectation(item, lookup) for item in value]
     if isinstance(value, dict):
+        made = None
+        if "$base64" not in value:
+            made = _made(value, lambda path: _plain(lookup(path)))
+        if made is not None:
+            return made
         return {
             _fill_key(key, lookup): substitute_expectation(item, lookup, quote=key == "$regex")
             for key, item in value.items()
@@ -276,11 +285,30 @@ def as_text(value: object) -> str:
 
 def operand(value: object) -> object:
     """Returns a payload value without its escapes: what `substitute` does where nothing is open."""
+    return substitute(value, _nothing)
 
-    def nothing(path: Path) -> object:
-        raise InvalidInput(f"'${{{path}}}' cannot be used here")
 
-    return substitute(value, nothing)
+def _nothing(path: Path) -> object:
+    raise InvalidInput(f"'${{{path}}}' cannot be used here")
+
+
+def is_made(value: Mapping[str, object]) -> bool:
+    """Tells whether a mapping stands for a value that is made: bytes or a text."""
+    if len(value) == 1:
+        return not MADE.isdisjoint(value)
+    return "$bytes" in value and value.keys() <= _COUNTS
+
+
+_COUNTS = frozenset({"$bytes", "less", "plus"})
+
+
+def _made(value: Mapping[str, object], lookup: Lookup) -> bytes | str | None:
+    if not is_made(value):
+        return None
+    filled = {key: substitute(item, lookup) for key, item in value.items()}
+    if "$text" in filled:
+        return as_text(filled["$text"])
+    return decode_base64(filled["$base64"]) if "$base64" in filled else made_bytes(filled)
 
 
 def decode_base64(value: object) -> bytes:

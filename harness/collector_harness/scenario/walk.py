@@ -152,6 +152,8 @@ class _Walk:
         if deliveries is not None:
             mismatches += await deliveries.judge(at.scope.text(str(promise)), answers)
         judge(mismatches, step, at, answers=answers)
+        for name in answers[0].saved:
+            at.scope.save(name, [each.saved[name] for each in answers])
         for name, path in (step.save or {}).items():
             at.scope.save(name, [part_of(each, path, name, at) for each in answers])
 

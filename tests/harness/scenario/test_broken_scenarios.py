@@ -383,6 +383,43 @@ STEPS = {
         text="  - stream: shop.Cart/Watch\n    via: hub\n    script: [«{send: 1, receive: 2}]\n",
         message="exactly one thing",
     ),
+    "a line of a script that saves what it sends": Broken(
+        text="  - stream: shop.Cart/Watch\n    via: hub\n    script: [«{send: 1, save: {a: id}}]\n",
+        message="only what comes can be saved",
+        hint="receive: {$any: true}",
+    ),
+    "a line of a script that uses what a later one saves": Broken(
+        text="  - stream: shop.Cart/Watch\n    via: hub\n    script:\n"
+        "      - {send: {id: «'${id}'}}\n"
+        "      - {receive: {$any: true}, save: {id: id}}\n",
+        message="no step before this one saves 'id'",
+    ),
+    "an expectation of what a line of the same step saves": Broken(
+        text="  - stream: shop.Cart/Watch\n    via: hub\n"
+        "    script: [{receive: {$any: true}, save: {id: id}}]\n"
+        "    expect: {message: «'${id}'}\n",
+        message="no step before this one saves 'id'",
+    ),
+    "a line of a script that saves under a name with a meaning": Broken(
+        text="  - stream: shop.Cart/Watch\n    via: hub\n"
+        "    script: [{receive: {$any: true}, save: {«seed: id}}]\n",
+        message="'seed' has a meaning of its own",
+    ),
+    "an HTTP status of gRPC": Broken(
+        text="  - http: GET /orders\n    via: http://127.0.0.1:1\n    expect: {status: «OK}\n",
+        message="an HTTP status is a number, and 'OK' is gRPC's",
+        hint="write for example 200",
+    ),
+    "an HTTP status in quotes": Broken(
+        text="  - http: GET /orders\n    via: http://127.0.0.1:1\n"
+        "    expect: {status: {$in: [200, «'201']}}\n",
+        message="an HTTP status is a number",
+        hint="write 201, without quotes",
+    ),
+    "a number of bytes in a case that is none": Broken(
+        text=CALL + "    expect: {output: {$bytes: «-1}}\n",
+        message="$bytes needs a number of bytes",
+    ),
     "a request without a path": Broken(
         text="  - http: «orders\n", message="'orders' is not a request"
     ),
@@ -579,6 +616,8 @@ SCHEMA_BLIND = {
             "sttus",
             "needs bytes",
             "a limit is",
+            "HTTP status",
+            "only what comes",
         )
     )
 }

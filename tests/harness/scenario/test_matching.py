@@ -248,3 +248,56 @@ def test_a_value_is_shown_as_a_line_of_json(value: object, text: str) -> None:
 def test_a_huge_unordered_list_is_not_compared() -> None:
     (found,) = match({"$unordered": [1]}, [1] * 1001)
     assert "1001 items, more than the 1000" in found.actual
+
+
+ORDERS = [
+    {"sku": "A1", "state": "NEW", "lines": [{"n": 1}]},
+    {"sku": "B2", "state": "SENT", "lines": [{"n": 2}]},
+    {"sku": "C3", "state": "SENT", "lines": []},
+]
+
+
+@pytest.mark.parametrize(
+    ("item", "differences"),
+    [
+        ({"sku": "B2", "state": "NEW"}, [("[0].sku", '"B2"', '"A1"')]),
+        (
+            {"sku": "B2", "state": "NEW", "lines": [{"n": 2}]},
+            [("[1].state", '"NEW"', '"SENT"')],
+        ),
+        (
+            {"lines": {"$len": 0}, "state": "NEW"},
+            [("[0].lines", "length 0", 'length 1: [{"n": 1}]')],
+        ),
+        # Nothing of it is anywhere, so no item is nearer than another.
+        ({"sku": "D4", "state": "LOST"}, []),
+        ({"sku": "D4"}, []),
+        ("B2", []),
+    ],
+)
+def test_of_a_list_without_such_an_item_the_nearest_is_told(
+    item: object, differences: list[tuple[str, str, str]]
+) -> None:
+    _, *found = match({"$contains": item}, ORDERS)
+    assert found == [
+        Mismatch(path=path, expected=f"{wanted} (in the nearest item)", actual=there)
+        for path, wanted, there in differences
+    ]
+
+
+def test_in_any_order_the_nearest_is_one_that_no_other_has_taken() -> None:
+    wanted = [{"sku": "A1"}, {"sku": "B2", "state": "NEW"}, {"sku": "C3"}]
+    found = [each.path for each in match({"$unordered": wanted}, ORDERS)]
+    assert found == ["", "[1].state", "[1]"]
+    # Everything that comes near is taken.
+    (found_one,) = match({"$unordered": [{"sku": "B2", "state": "NEW"}, *ORDERS]}, ORDERS)
+    assert found_one.actual == "no item is left for it"
+
+
+def test_the_nearest_is_looked_for_and_told_in_bounds() -> None:
+    huge = [{"a": n, "b": n, "c": 7} for n in range(100_000)]
+    found = match({"$contains": {"a": -1, "b": -1, "c": 7}}, huge)
+    assert [each.path for each in found] == ["", "[0].a", "[0].b"]
+    wide = [{f"k{n}": 0 for n in range(50)}]
+    found = match({"$contains": {f"k{n}": int(n > 0) for n in range(50)}}, wide)
+    assert len(found) == 6

@@ -184,6 +184,89 @@ def test_all_four_kinds_are_called_by_a_script(run_all: Any, cart: Any) -> None:
     assert ran.calls[-1].request == [{"id": "one"}, {"id": "two"}]
 
 
+def test_a_line_keeps_what_came_for_the_lines_and_the_steps_after_it(
+    run_all: Any, cart: Any
+) -> None:
+    ran = run_all(
+        _text(
+            cart,
+            """\
+  - stream: shop.Cart/Talk
+    script:
+      - send: {id: one}
+      - receive: {echo: {$any: true}}
+        save: {first: echo, whole: .}
+      - send: {id: "${first}-two"}
+      - receive: {echo: one-two}
+        save: {second: echo}
+  - stream: shop.Cart/Get
+    metadata: {tenant: t7}
+    script:
+      - send: {id: "${second}"}
+      - headers: {}
+        save: {tenant: "tenant[0]"}
+      - receive: {id: "${second}"}
+  - check: {"${first}": one, "${second}": one-two, "${tenant}": t7, "${whole}": {echo: one}}
+""",
+        )
+    )
+    assert ran.passed()
+
+
+def test_of_calls_at_once_each_has_its_own_and_all_are_kept(run_all: Any, cart: Any) -> None:
+    ran = run_all(
+        _text(
+            cart,
+            """\
+  - parallel: 5
+    stream: shop.Cart/Talk
+    script:
+      - send: {id: "${index}"}
+      - receive: {}
+        save: {mine: echo}
+      - send: {id: {$text: "${mine}"}}
+      - receive: {echo: {$text: "${index}"}}
+    expect: {all: {messages: {$len: 3}}}
+  - check: {"${mine}": [0, 1, 2, 3, 4]}
+""",
+        )
+    )
+    assert ran.passed()
+
+
+@pytest.mark.parametrize("path", ["state.name", "nope", "'[0]'"])
+def test_what_is_to_be_kept_and_did_not_come_is_told_at_its_line(
+    run_all: Any, cart: Any, path: str
+) -> None:
+    steps = f"""\
+  - stream: shop.Cart/Watch
+    script:
+      - send: {{count: 1}}
+      - receive: {{}}
+        save: {{what: {path}}}
+"""
+    if path == "'[0]'":
+        with pytest.raises(InvalidInput, match="is not a path"):
+            run_all(_text(cart, steps))
+        return
+    failure = run_all(_text(cart, steps)).failure
+    assert failure.message == "what came lacks what was to be saved"
+    assert [(each.path, each.actual) for each in failure.mismatches] == [(path, "nothing")]
+    assert failure.position.text.strip() == f"save: {{what: {path}}}"
+
+
+def test_a_field_that_no_message_has_cannot_be_kept() -> None:
+    script = "[{receive: {status: SERVING}, save: {was: statsu}}]"
+    with pytest.raises(InvalidInput) as caught:
+        parse_scenario(
+            "version: 1\nscenario: t\ntopology: {nodes: {hub: {}}}\n"
+            f"steps: [{{stream: grpc.health.v1.Health/Watch, script: {script}}}]\n"
+        )
+    (problem,) = caught.value.problems
+    assert problem.message == "a response of type HealthCheckResponse has no field 'statsu'"
+    assert problem.hint == "did you mean 'status'?"
+
+
 def test_the_details_of_a_status_are_decoded(run_all: Any, cart: Any) -> None:
     details = (
         "[{'@type': type.googleapis.com/google.rpc.ErrorInfo, reason: SOLD_OUT, domain: shop},"

@@ -10,7 +10,7 @@ from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.answers import HTTP, SQL, STREAM, answer_schema
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata
 from collector_harness.scenario.model.modifiers import Payload
-from collector_harness.scenario.model.terms import Duration, RpcName, Text
+from collector_harness.scenario.model.terms import Duration, ReplyPath, RpcName, Text
 
 __all__ = ["HttpRequest", "HttpStep", "Line", "SqlStep", "StreamStep"]
 
@@ -30,14 +30,24 @@ class Line(StrictModel):
     half_close: Literal[True] | None = Field(default=None, description="Send nothing more.")
     cancel: Literal[True] | None = Field(default=None, description="Cancel the call.")
     within: Duration | None = Field(default=None, description="How long to wait for it.")
+    save: dict[str, ReplyPath] | None = Field(
+        default=None,
+        description="Names, each with the part of the message, or of the headers, to keep under "
+        "it: for the lines after this one, and for the steps after the call.",
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        done = self.model_fields_set - {"within"}
+        done = self.model_fields_set - {"within", "save"}
         if len(done) != 1:
             raise ValueError(
                 "a line of a script does exactly one thing\n"
                 "write send, receive, headers, half_close or cancel"
+            )
+        if self.save is not None and not done & {"receive", "headers"}:
+            raise ValueError(
+                "only what comes can be saved\nput save beside receive or headers, where "
+                "receive: {$any: true} takes any message"
             )
         return self
 

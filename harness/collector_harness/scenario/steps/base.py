@@ -7,7 +7,7 @@ step is chosen, repeated and judged is in `scenario.walk`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from collector_harness.client import NodeClient, Reply
@@ -38,6 +38,8 @@ class Answer:
     seconds: float = 0.0
     broken: Unmet | None = None
     """What was not met on the way to it; then nothing more is expected of it."""
+    saved: Mapping[str, object] = field(default_factory=dict)
+    """What was to be kept on the way to it, by name."""
 
 
 class Calling(Protocol):
@@ -200,8 +202,8 @@ def title_of(step: StepBase) -> str:
         return step.name
     if isinstance(step, FaultStep):
         return f"{step.action} {' '.join(_told_fault(step.fault))}"
-    for name, field in type(step).model_fields.items():
-        if field.alias == step.action:
+    for name, each in type(step).model_fields.items():
+        if each.alias == step.action:
             about = getattr(step, name)
             return f"{step.action} {about}" if isinstance(about, str) else _named(step, about)
     return step.action

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from collector_harness.client.streams import StreamCall
+from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
 from collector_harness.scenario.matching import match
 from collector_harness.scenario.model import Line, StreamStep
 from collector_harness.scenario.steps.base import Answer, Location, Place, Unmet, answer_of
+from collector_harness.scenario.values import look_up
 
 __all__ = ["stream"]
 
@@ -26,10 +29,13 @@ async def stream(step: StreamStep, at: Place) -> Answer:
         at.scope.text(step.rpc), metadata=at.metadata(step), timeout=at.deadline(step)
     )
     broken: _Broken | None = None
+    saved: dict[str, object] = {}
     try:
         try:
             for index, line in enumerate(step.script):
-                await _do(line, call, at, index)
+                # What one of several calls at once has saved is for its own lines alone.
+                here = replace(at, scope=at.scope.seeing(saved)) if saved else at
+                await _do(line, call, here, index, saved)
         except _Broken as error:
             broken = error
             call.cancel()
@@ -41,7 +47,7 @@ async def stream(step: StreamStep, at: Place) -> Answer:
     values = {key: whole.values.get(key) for key in _FIELDS if key != "messages"}
     values["messages"] = list(call.messages)
     values["details"] = values["details"] or []
-    answer = Answer(values=values, route=(node.name,), seconds=reply.seconds)
+    answer = Answer(values=values, route=(node.name,), seconds=reply.seconds, saved=saved)
     if broken is None:
         return answer
     told = broken.message
@@ -77,10 +83,12 @@ class _Broken(Exception):
         """Whether it is that the call was over."""
 
 
-async def _do(line: Line, call: StreamCall, at: Place, index: int) -> None:
+async def _do(
+    line: Line, call: StreamCall, at: Place, index: int, saved: dict[str, object]
+) -> None:
     limit = None if line.within is None else at.scope.duration(line.within).total_seconds()
     told = "" if limit is None else f" within {limit:g}s"
-    (kind,) = line.model_fields_set - {"within"}
+    (kind,) = line.model_fields_set - {"within", "save"}
     try:
         async with asyncio.timeout(limit):
             match kind:
@@ -88,11 +96,13 @@ async def _do(line: Line, call: StreamCall, at: Place, index: int) -> None:
                     if not await call.send(at.scope.fill(line.send)):
                         raise _Broken("a message could not be sent", (index, "send"), ended=True)
                 case "receive":
-                    await _receive(line, call, at, index)
+                    saved |= _parts(line, await _receive(line, call, at, index), index)
                 case "headers":
-                    found = match(at.scope.expectation(line.headers), await call.headers())
+                    headers = await call.headers()
+                    found = match(at.scope.expectation(line.headers), headers)
                     if found:
                         raise _Broken("the headers are not as expected", (index, "headers"), found)
+                    saved |= _parts(line, headers, index)
                 case "half_close":
                     await call.half_close()
                 case _:
@@ -102,10 +112,27 @@ async def _do(line: Line, call: StreamCall, at: Place, index: int) -> None:
         raise _Broken(what.get(kind, "no message came") + told, (index, kind)) from None
 
 
-async def _receive(line: Line, call: StreamCall, at: Place, index: int) -> None:
+async def _receive(line: Line, call: StreamCall, at: Place, index: int) -> object:
     number = len(call.messages) + 1
     if not await call.receive():
         raise _Broken(f"there is no message {number}", (index, "receive"), ended=True)
-    found = match(at.scope.expectation(line.receive), call.messages[-1])
+    message = call.messages[-1]
+    found = match(at.scope.expectation(line.receive), message)
     if found:
         raise _Broken(f"message {number} is not as expected", (index, "receive"), found)
+    return message
+
+
+def _parts(line: Line, came: object, index: int) -> dict[str, object]:
+    """Returns what a line saves of what came."""
+    parts: dict[str, object] = {}
+    for name, path in (line.save or {}).items():
+        try:
+            way = replace(path, parts=(path.root, *path.parts))
+            parts[name] = came if path.root == "." else look_up(came, way)
+        except InvalidInput:
+            wanted = f"a value to save as '{name}'"
+            found = (Mismatch(path=str(path), expected=wanted, actual="nothing"),)
+            told = "what came lacks what was to be saved"
+            raise _Broken(told, (index, "save", name), found) from None
+    return parts

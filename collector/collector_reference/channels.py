@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import grpc
 import grpc.aio
 
 from collector_reference.addresses import resolved_target
 from collector_reference.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collector_reference.security.client_tls import ClientTls
     from collector_reference.security.outgoing import Outgoing
 
 __all__ = ["dial", "why_unreachable"]
@@ -26,12 +26,12 @@ def dial(
     max_message_bytes: int,
     outgoing: Outgoing | None = None,
     own_port: bool = False,
-    credentials: grpc.ChannelCredentials | None = None,
+    tls: ClientTls | None = None,
 ) -> grpc.aio.Channel:
     """Returns a channel of its own connection; nothing is sent before it is used.
 
     `outgoing` is what it carries, None for plaintext without a token; `own_port` is whether the
-    collector dials itself. `credentials` are for who is no collector, in the place of `outgoing`.
+    collector dials itself. `tls` is for who is no collector, in the place of `outgoing`.
     """
     target = resolved_target(address)
     options = (
@@ -45,8 +45,8 @@ def dial(
         ("grpc.min_reconnect_backoff_ms", 5_000),
         ("grpc.max_reconnect_backoff_ms", 1_000),
     )
-    if credentials is not None:
-        return grpc.aio.secure_channel(target, credentials, options=options)
+    if tls is not None:
+        return tls.channel(target, options)
     if outgoing is None:
         return grpc.aio.insecure_channel(target, options=options)
     return outgoing.channel(target, options, own_port=own_port)

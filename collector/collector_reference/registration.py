@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 
 from collector_reference.backends.values import BackendTls
 from collector_reference.dispatch.handlers import Handler, HandlerTable
@@ -69,6 +69,17 @@ class Registration:
     def declare_method(self, namespace: str, service: str, method: str) -> None:
         """Puts a method into the collector's own record of that service, without a handler."""
         declare_methods(self._store, namespace, service, (method,))
+
+    async def register_descriptor(
+        self, namespace: str, descriptor: ServiceDescriptorProto
+    ) -> None:
+        """Puts a service that somebody else executes into the registry, as the RPC RegisterService
+        does, without a call (REG-001).
+
+        Raises `InvalidRecord`, `AlreadyRegistered` and `StoreUnavailable`; as the collector's owner
+        it may write into every namespace. Only for the loop that started the collector.
+        """
+        await self._store.add_service(service_record(namespace, descriptor))
 
     async def add_backend(
         self,

@@ -430,6 +430,12 @@ def own_etcd() -> Iterator[EtcdCluster]:
 
 
 @pytest.fixture(scope="session")
+def etcd_with() -> Callable[..., contextlib.AbstractContextManager[EtcdCluster]]:
+    """Lends one server with further flags."""
+    return partial(running_etcd, 1)
+
+
+@pytest.fixture(scope="session")
 def secure_etcd() -> Callable[..., contextlib.AbstractContextManager[EtcdCluster]]:
     """Lends one server that speaks TLS, with further flags."""
     return partial(running_etcd, 1, scheme="https")

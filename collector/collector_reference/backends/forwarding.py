@@ -14,11 +14,12 @@ from google.protobuf.message import DecodeError
 
 from collector_reference.backends.methods import BackendMethod, BackendService, read_service
 from collector_reference.backends.reflection import files_of
-from collector_reference.backends.values import BackendTls
+from collector_reference.backends.values import TLS_VARIABLES, BackendTls
 from collector_reference.channels import dial
 from collector_reference.dispatch.handlers import HandlerContext
-from collector_reference.errors import BackendUnusable, HandlerFailed, SettingsError
+from collector_reference.errors import BackendUnusable, HandlerFailed
 from collector_reference.observability.correlation import onward
+from collector_reference.security.client_tls import ClientTls
 from collector_reference.status import CanonicalStatus, from_grpc
 
 __all__ = ["Backends"]
@@ -96,7 +97,7 @@ class Backends:
             channel = self._channels[address, tls] = dial(
                 address,
                 max_message_bytes=self._max_message_bytes,
-                credentials=None if tls is None else _credentials(tls),
+                tls=None if tls is None else _client_tls(tls),
             )
         return channel
 
@@ -107,19 +108,15 @@ class Backends:
         await asyncio.gather(*(channel.close() for channel in channels))
 
 
-def _credentials(tls: BackendTls) -> grpc.ChannelCredentials:
-    """Raises `SettingsError` for a file that cannot be read."""
-    files = (("ca", tls.ca), ("key", tls.key), ("cert", tls.cert))
-    contents: list[bytes | None] = []
-    for name, path in files:
-        try:
-            contents.append(None if path is None else path.read_bytes())
-        except OSError as error:
-            raise SettingsError(
-                f"COLLECTOR_BACKENDS_TLS_{name.upper()}",
-                f"'{path}' cannot be read: {error.strerror}",
-            ) from error
-    return grpc.ssl_channel_credentials(*contents)
+def _client_tls(tls: BackendTls) -> ClientTls:
+    """Raises `SettingsError` for files that cannot be used."""
+    return ClientTls(
+        ca=tls.ca,
+        cert=tls.cert,
+        key=tls.key,
+        variables=TLS_VARIABLES,
+        what="the certificate for backends",
+    )
 
 
 def _failure(error: grpc.aio.AioRpcError, method: BackendMethod) -> HandlerFailed:

@@ -9,20 +9,21 @@ from pathlib import Path
 from collector_reference.addresses import is_peer_address
 from collector_reference.errors import SettingsError
 
-__all__ = ["BackendSettings", "BackendTls", "backends_from"]
+__all__ = ["TLS_VARIABLES", "BackendSettings", "BackendTls", "backends_from"]
 
 _VARIABLE = "COLLECTOR_BACKENDS"
 _MARK = "tls+"
-_FILES = {
+TLS_VARIABLES = {
     "ca": "COLLECTOR_BACKENDS_TLS_CA",
     "cert": "COLLECTOR_BACKENDS_TLS_CERT",
     "key": "COLLECTOR_BACKENDS_TLS_KEY",
 }
+"""The variable of each file that TLS needs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackendTls:
-    """How a backend is dialled by TLS. Its files are read when it is added."""
+    """How a backend is dialled by TLS. Files that change count from the next connection on."""
 
     ca: Path | None = None
     """Whom it must be certified by; None for whom the machine trusts."""
@@ -33,7 +34,9 @@ class BackendTls:
     def __post_init__(self) -> None:
         if (self.cert is None) is not (self.key is None):
             missing = "cert" if self.cert is None else "key"
-            raise SettingsError(_FILES[missing], "a certificate and its key are given together")
+            raise SettingsError(
+                TLS_VARIABLES[missing], "a certificate and its key are given together"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,5 +97,5 @@ def backends_from(environment: Mapping[str, str]) -> tuple[BackendSettings, ...]
 
 
 def _tls(environment: Mapping[str, str]) -> BackendTls:
-    files = {name: environment.get(variable) for name, variable in _FILES.items()}
+    files = {name: environment.get(variable) for name, variable in TLS_VARIABLES.items()}
     return BackendTls(**{name: Path(path) for name, path in files.items() if path})

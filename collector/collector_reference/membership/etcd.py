@@ -79,13 +79,13 @@ class Members:
         await self._leased.close()
         await self._client.close()
 
-    def _replace(self, entries: Sequence[Entry]) -> None:
+    async def _replace(self, entries: list[Entry]) -> None:
         self._members.clear()
         self._apply([Change(key=entry.key, entry=entry) for entry in entries])
 
     def _apply(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            collector_id = unquote(change.key[len(self._prefix) :].decode())
+            collector_id = unquote(change.key[len(self._prefix) :].decode(errors="replace"))
             if change.entry is None:
                 self._members.pop(collector_id, None)
                 continue

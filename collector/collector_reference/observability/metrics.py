@@ -16,12 +16,15 @@ from collector_reference.addresses import dialable, parse_listen
 from collector_reference.errors import BindError, MissingExtra
 from collector_reference.observability.calls import Call
 from collector_reference.observability.values import MetricsSettings
+from collector_reference.status import CanonicalStatus
 
 __all__ = ["Metrics", "Numbers"]
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _READING_LIMIT = 2.0
 _UNKNOWN = "unknown"
+_UNNAMED = "unnamed"
+_NAMES = frozenset(each.value for each in CanonicalStatus)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,14 +76,17 @@ class Metrics:
         """Where the page is, once it is open."""
 
     def __call__(self, call: Call) -> None:
-        """Counts a call. Paths that callers make up share one name, so that they cannot fill the
-        memory."""
+        """Counts a call. Paths that callers make up share one name, and so do statuses without a
+        name, so that neither can fill the memory.
+        """
         rpc = call.rpc if call.known else _UNKNOWN
-        key = (rpc, call.status)
+        # A peer may answer with any number.
+        status = call.status if call.status in _NAMES else _UNNAMED
+        key = (rpc, status)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = (
-                self._calls.labels(rpc, call.status),
+                self._calls.labels(rpc, status),
                 self._seconds.labels(rpc),
             )
         found[0].inc()

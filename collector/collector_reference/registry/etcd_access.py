@@ -12,14 +12,15 @@ from pathlib import Path
 
 from collector_reference.errors import SettingsError
 
-__all__ = ["OPEN", "EtcdAccess", "access_from"]
+__all__ = ["OPEN", "TLS_VARIABLES", "EtcdAccess", "access_from"]
 
-_FILES = {
+TLS_VARIABLES = {
     "ca": "COLLECTOR_ETCD_TLS_CA",
     "cert": "COLLECTOR_ETCD_TLS_CERT",
     "key": "COLLECTOR_ETCD_TLS_KEY",
-    "password_file": "COLLECTOR_ETCD_PASSWORD_FILE",
 }
+"""The variable of each file that TLS needs."""
+_FILES = TLS_VARIABLES | {"password_file": "COLLECTOR_ETCD_PASSWORD_FILE"}
 _USER = "COLLECTOR_ETCD_USER"
 
 
@@ -40,7 +41,9 @@ class EtcdAccess:
     def __post_init__(self) -> None:
         if (self.cert is None) is not (self.key is None):
             missing = "cert" if self.cert is None else "key"
-            raise SettingsError(_FILES[missing], "a certificate and its key are given together")
+            raise SettingsError(
+                TLS_VARIABLES[missing], "a certificate and its key are given together"
+            )
         if (self.user is None) is not (self.password_file is None):
             missing = _USER if self.user is None else _FILES["password_file"]
             raise SettingsError(missing, "a user and the file of its password are given together")
@@ -50,14 +53,16 @@ class EtcdAccess:
         """Whether it holds anything that only TLS needs."""
         return self.ca is not None or self.cert is not None
 
-    def read(self, field: str) -> bytes | None:
-        """Returns what a file holds, None where none is named; raises `SettingsError`."""
-        path: Path | None = getattr(self, field)
+    def password(self) -> str:
+        """Returns the password of the user; raises `SettingsError`."""
+        assert self.password_file is not None
         try:
-            return None if path is None else path.read_bytes()
-        except OSError as error:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
             raise SettingsError(
-                _FILES[field], f"'{path}' cannot be read: {error.strerror}"
+                _FILES["password_file"],
+                f"'{self.password_file}' cannot be read: {reason}",
             ) from error
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from collector_reference.errors import MissingExtra, StoreUnavailable
+from collector_reference.errors import InvalidRecord, MissingExtra, SettingsError, StoreUnavailable
 from collector_reference.registry.notation import EtcdPlace
 
 try:
@@ -34,7 +34,10 @@ _LOG = logging.getLogger(__name__)
 _ATTEMPT = 2.0
 """Seconds that one member may take for an answer."""
 _BETWEEN_TRIES = 0.1
-_PAGE = 5_000
+_FIRST_PAGE = 500
+_LONGEST_PAGE = 10_000
+_PAGE_BYTES = 2 * 1024 * 1024
+"""What a page of keys and values should hold, so that no member needs long for one."""
 _REQUIRE_LEADER = (("hasleader", "true"),)
 """Without it, a member that lost the others keeps a watch open on which nothing ever comes."""
 _PASSING = (
@@ -100,7 +103,8 @@ class EtcdClient:
     async def create(self, key: bytes, value: bytes, *, lease: int = 0) -> tuple[bool, int]:
         """Puts the value unless the key exists; returns whether it did, and the key's revision.
 
-        `value` must be unlike any other: so a try whose answer was lost knows its own work.
+        `value` must be unlike any other: so a try whose answer was lost knows its own work. Raises
+        `InvalidRecord` for one that is larger than etcd takes.
         """
         absent = rpc.Compare(
             key=key, target=rpc.Compare.CREATE, result=rpc.Compare.EQUAL, create_revision=0
@@ -110,7 +114,13 @@ class EtcdClient:
             success=[rpc.RequestOp(request_put=rpc.PutRequest(key=key, value=value, lease=lease))],
             failure=[rpc.RequestOp(request_range=rpc.RangeRequest(key=key))],
         )
-        response = await self._call(lambda at, **how: rpc.KVStub(at).Txn(request, **how))
+        try:
+            response = await self._call(lambda at, **how: rpc.KVStub(at).Txn(request, **how))
+        except StoreUnavailable as error:
+            if _is_too_large(error.__cause__):
+                size = f"{len(value):,} bytes"
+                raise InvalidRecord(f"the record has {size}, more than etcd takes") from error
+            raise
         if response.succeeded:
             return True, response.header.revision
         found = response.responses[0].response_range.kvs[0]
@@ -122,19 +132,23 @@ class EtcdClient:
         await self._call(lambda at, **how: rpc.KVStub(at).Put(request, **how))
 
     async def load(self, prefix: bytes) -> tuple[int, list[Entry]]:
-        """Returns every key with the prefix, in the order of creation, and their revision."""
+        """Returns every key with the prefix, in the order of creation, and a revision.
+
+        What has changed since that revision may be in it or not: a watch from the next one on
+        tells. So nothing of the past is asked for, which a compaction might take away meanwhile.
+        """
         entries: list[Entry] = []
-        first, revision = prefix, 0
+        first, revision, limit = prefix, 0, _FIRST_PAGE
         while True:
-            request = rpc.RangeRequest(
-                key=first, range_end=_end(prefix), limit=_PAGE, revision=revision
-            )
+            request = rpc.RangeRequest(key=first, range_end=_end(prefix), limit=limit)
             response = await self._call(partial(_range, request))
             revision = revision or response.header.revision
             entries.extend(_entry(found) for found in response.kvs)
             if not response.more:
                 break
             first = response.kvs[-1].key + b"\0"
+            fitting = limit * _PAGE_BYTES // max(response.ByteSize(), 1)
+            limit = max(1, min(fitting, _LONGEST_PAGE))
         entries.sort(key=lambda entry: entry.created)
         return revision, entries
 
@@ -150,8 +164,9 @@ class EtcdClient:
         sent: tuple[tuple[str, str], ...] = ()
         call = None
         try:
-            sent = await self._login.metadata(self._channel(), _ATTEMPT)
-            call = rpc.WatchStub(self._channel()).Watch(metadata=(*_REQUIRE_LEADER, *sent))
+            at = self._channel()
+            sent = await self._metadata(at, _ATTEMPT)
+            call = rpc.WatchStub(at).Watch(metadata=(*_REQUIRE_LEADER, *sent))
             await call.write(rpc.WatchRequest(create_request=create))
             async with asyncio.timeout(_ATTEMPT):
                 response = await call.read()
@@ -174,6 +189,8 @@ class EtcdClient:
         except TimeoutError as error:
             self._leave(turn)
             raise WatchLost(f"no answer in {_ATTEMPT:g} s") from error
+        except StoreUnavailable as error:
+            raise WatchLost(str(error)) from error
         finally:
             if call is not None:
                 call.cancel()
@@ -187,12 +204,15 @@ class EtcdClient:
             at = self._channel()
             sent: tuple[tuple[str, str], ...] = ()
             try:
-                sent = await self._login.metadata(at, _ATTEMPT)
+                sent = await self._metadata(at, _ATTEMPT)
                 await rpc.KVStub(at).Range(request, timeout=_ATTEMPT, metadata=sent)
             except grpc.aio.AioRpcError as error:
                 _LOG.debug("etcd does not answer: %s", error.details())
                 self._login.is_refused(error, sent)
                 self._leave(turn)
+            except StoreUnavailable as error:
+                _LOG.warning("%s", error)
+                return False
             else:
                 self.answered = asyncio.get_running_loop().time()
                 return True
@@ -222,12 +242,12 @@ class EtcdClient:
 
     async def revoke(self, lease: int) -> None:
         """Ends a lease and deletes its keys, where that works at once."""
-        with contextlib.suppress(grpc.aio.AioRpcError):
+        with contextlib.suppress(grpc.aio.AioRpcError, StoreUnavailable):
             at = self._channel()
             await rpc.LeaseStub(at).LeaseRevoke(
                 rpc.LeaseRevokeRequest(ID=lease),
                 timeout=_ATTEMPT,
-                metadata=await self._login.metadata(at, _ATTEMPT),
+                metadata=await self._metadata(at, _ATTEMPT),
             )
 
     # Members
@@ -238,6 +258,18 @@ class EtcdClient:
         if channel is None:
             channel = self._channels[endpoint] = self._login.dial(endpoint)
         return channel
+
+    async def _metadata(self, at: grpc.aio.Channel, time: float) -> tuple[tuple[str, str], ...]:
+        """Returns what a call carries. A password that cannot be read is a mistake in the settings
+        before etcd has ever answered, and after that a file that somebody is just replacing:
+        raises `SettingsError` for the one and `StoreUnavailable` for the other.
+        """
+        try:
+            return await self._login.metadata(at, time)
+        except SettingsError as error:
+            if self.answered == float("-inf"):
+                raise
+            raise StoreUnavailable(str(error)) from error
 
     def _leave(self, turn: int) -> None:
         """Goes on to the next member, unless somebody did since that turn: two that leave one
@@ -257,7 +289,7 @@ class EtcdClient:
             time = min(_ATTEMPT, max(0.1, end - loop.time()))
             sent: tuple[tuple[str, str], ...] = ()
             try:
-                sent = await self._login.metadata(at, time)
+                sent = await self._metadata(at, time)
                 answer = await ask(at, timeout=time, metadata=sent)
             except grpc.aio.AioRpcError as error:
                 asked += 1
@@ -290,6 +322,14 @@ async def _range(request: Any, at: grpc.aio.Channel, **how: Any) -> Any:
 def _end(prefix: bytes) -> bytes:
     """Returns the first key behind all with the prefix, which ends with a slash."""
     return prefix[:-1] + bytes([prefix[-1] + 1])
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    # The member says the one, its gRPC the other.
+    return isinstance(error, grpc.aio.AioRpcError) and any(
+        text in (error.details() or "")
+        for text in ("request is too large", "received message larger than max")
+    )
 
 
 def _entry(found: Any) -> Entry:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from collector_reference.errors import StoreUnavailable
@@ -28,10 +28,12 @@ class Following:
         client: EtcdClient,
         prefix: bytes,
         *,
-        replace: Callable[[Sequence[Entry]], None],
+        replace: Callable[[list[Entry]], Awaitable[None]],
         apply: Callable[[Sequence[Change]], None],
     ) -> None:
-        """`replace` is told all that there is, `apply` what changed since; both on the loop."""
+        """`replace` is given all that there is, to keep or to take apart, and `apply` is told what
+        changed since; both on the loop.
+        """
         self._client = client
         self._prefix = prefix
         self._replace = replace
@@ -76,7 +78,7 @@ class Following:
 
     async def _load(self) -> None:
         revision, entries = await self._client.load(self._prefix)
-        self._replace(entries)
+        await self._replace(entries)
         self._reach(revision)
 
     async def _follow(self, standing: asyncio.Event) -> None:

@@ -5,16 +5,16 @@ What is asked over them is in `etcd_client.py`.
 
 from __future__ import annotations
 
-import ssl
-
 import grpc
 import grpc.aio
 from aetcd import rpc
 
 from collector_reference.addresses import resolved_target
-from collector_reference.registry.etcd_access import EtcdAccess
+from collector_reference.errors import SettingsError
+from collector_reference.registry.etcd_access import TLS_VARIABLES
 from collector_reference.registry.notation import EtcdPlace
 from collector_reference.security import diagnosis
+from collector_reference.security.client_tls import ClientTls
 
 __all__ = ["EtcdLogin"]
 
@@ -38,28 +38,38 @@ class EtcdLogin:
     def __init__(self, place: EtcdPlace) -> None:
         self._place = place
         self._access = place.access
+        self._tls: ClientTls | None = None
         self._token: str | None = None
 
     def dial(self, endpoint: str) -> grpc.aio.Channel:
-        """Returns a new channel to a member; raises `SettingsError` for a file."""
+        """Returns a new channel to a member; raises `SettingsError` for files that cannot be used
+        when the first member is dialled.
+        """
         target = resolved_target(endpoint)
         if not self._place.tls:
             return grpc.aio.insecure_channel(target, options=_OPTIONS)
-        credentials = grpc.ssl_channel_credentials(
-            *(self._access.read(name) for name in ("ca", "key", "cert"))
-        )
-        return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+        if self._tls is None:
+            access = self._access
+            self._tls = ClientTls(
+                ca=access.ca,
+                cert=access.cert,
+                key=access.key,
+                variables=TLS_VARIABLES,
+                what="the certificate for etcd",
+            )
+        return self._tls.channel(target, _OPTIONS)
 
     async def metadata(self, channel: grpc.aio.Channel, time: float) -> Metadata:
         """Returns what a call carries; logs in where that is needed.
 
-        Raises `AioRpcError` when the member does not let it in, or does not answer in time.
+        Raises `AioRpcError` when the member does not let it in, or does not answer in time, and
+        `SettingsError` for a password that cannot be read.
         """
-        user, password = self._access.user, self._access.read("password_file")
-        if user is None or password is None:
+        user = self._access.user
+        if user is None:
             return ()
         if self._token is None:
-            request = rpc.AuthenticateRequest(name=user, password=password.decode().strip())
+            request = rpc.AuthenticateRequest(name=user, password=self._access.password())
             self._token = (await rpc.AuthStub(channel).Authenticate(request, timeout=time)).token
         return (("token", self._token),)
 
@@ -79,15 +89,9 @@ class EtcdLogin:
 
     async def why_unreachable(self, endpoint: str, *, seconds: float) -> str | None:
         """Returns why a member that listens is not understood; None where that is not it."""
-        context: ssl.SSLContext | None = None
-        if self._place.tls:
-            context = _context(self._access)
+        try:
+            context = None if self._tls is None else self._tls.context()
+        except SettingsError:
+            # The files are being changed; the channels go on with the former.
+            return None
         return await diagnosis.why_unreachable(endpoint, context, seconds=seconds)
-
-
-def _context(access: EtcdAccess) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=access.ca)
-    if access.cert is not None:
-        context.load_cert_chain(access.cert, access.key)
-    context.set_alpn_protocols(["h2"])
-    return context

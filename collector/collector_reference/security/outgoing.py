@@ -56,7 +56,8 @@ class Outgoing:
             named = () if name is None else (("grpc.ssl_target_name_override", name),)
             return grpc.aio.secure_channel(target, credentials, options=(*options, *named))
 
-        return SecuredChannel(opened, identity=identity, token=self.token)
+        version = None if identity is None else lambda: identity.version
+        return SecuredChannel(opened, version=version, token=self.token)
 
 
 class SecuredChannel(grpc.aio.Channel):
@@ -66,23 +67,25 @@ class SecuredChannel(grpc.aio.Channel):
         self,
         opened: Callable[[], grpc.aio.Channel],
         *,
-        identity: TlsIdentity | None,
-        token: BearerToken | None,
+        version: Callable[[], int] | None,
+        token: BearerToken | None = None,
     ) -> None:
+        """`opened` opens a channel with the certificates of now, and `version` changes with them;
+        None where there are none.
+        """
         self._opened = opened
-        self._identity = identity
+        self._version_now = version
         self._token = token
-        self._version = identity.version if identity is not None else 0
+        self._version = 0 if version is None else version()
         self._channel = opened()
         self._closed = False
         self._closing: set[asyncio.Task[None]] = set()
 
     def current(self) -> grpc.aio.Channel:
         """Returns the channel to use now, with new certificates where it is not connected."""
-        identity = self._identity
-        if identity is None or self._closed or self._channel.get_state() is _READY:
+        if self._version_now is None or self._closed or self._channel.get_state() is _READY:
             return self._channel
-        version = identity.version
+        version = self._version_now()
         if version != self._version:
             try:
                 loop = asyncio.get_running_loop()

@@ -30,6 +30,8 @@ from collector_reference.wire.registry_pb2_grpc import CollectorRegistryStub
 __all__ = ["CachedValidator", "ChannelValidator", "RegisterProbe", "RegistryValidator"]
 
 _MAX_ANSWERS = 100_000
+_LONGEST_KEPT = 1_000
+"""Characters of the longest question whose answer is kept: names are the callers' own choice."""
 
 
 class RegistryValidator(Protocol):
@@ -141,7 +143,9 @@ class RegisterProbe(ChannelValidator):
             service_descriptor=ServiceDescriptorProto(name=service),
         )
         try:
-            await self._stub.RegisterService(request, timeout=timeout, metadata=self._metadata)
+            await self._stub.RegisterService(
+                request, timeout=timeout, metadata=(*self._metadata, *carried())
+            )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.ALREADY_EXISTS:
                 return
@@ -217,7 +221,7 @@ class CachedValidator:
         self._keep(key, generation, None)
 
     def _keep(self, key: tuple[str, str, str], generation: int, refusal: str | None) -> None:
-        if self._life <= 0:
+        if self._life <= 0 or sum(map(len, key)) > _LONGEST_KEPT:
             return
         if len(self._answers) >= _MAX_ANSWERS:
             self._answers.clear()

@@ -76,6 +76,7 @@ class Shop:
         self.metadata: dict[str, Any] = {}
         self.remaining: float | None = None
         self.address = ""
+        self.server: grpc.aio.Server | None = None
 
     async def create(self, order: Any, context: Any) -> Any:
         self.runs += 1
@@ -96,9 +97,13 @@ class Shop:
             raise
 
     async def start(
-        self, *, reflects: bool = True, credentials: grpc.ServerCredentials | None = None
-    ) -> grpc.aio.Server:
-        server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+        self,
+        *,
+        reflects: bool = True,
+        credentials: grpc.ServerCredentials | None = None,
+        at: str = "127.0.0.1:0",
+    ) -> None:
+        self.server = server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
 
         def handler(behaviour: Callable[..., Any]) -> Any:
             return grpc.unary_unary_rpc_method_handler(
@@ -119,13 +124,16 @@ class Shop:
         if reflects:
             reflection.enable_server_reflection([SERVICE], server, pool=self.pool)
         port = (
-            server.add_insecure_port("127.0.0.1:0")
+            server.add_insecure_port(at)
             if credentials is None
-            else server.add_secure_port("127.0.0.1:0", credentials)
+            else server.add_secure_port(at, credentials)
         )
         self.address = f"127.0.0.1:{port}"
         await server.start()
-        return server
+
+    async def stop(self) -> None:
+        if self.server is not None:
+            await self.server.stop(None)
 
 
 @pytest.fixture
@@ -136,8 +144,8 @@ def shop_in(field: Any) -> Callable[..., Any]:
         *, reflects: bool = True, credentials: grpc.ServerCredentials | None = None
     ) -> Shop:
         shop = Shop()
-        server = await shop.start(reflects=reflects, credentials=credentials)
-        field.after(server.stop, None)
+        await shop.start(reflects=reflects, credentials=credentials)
+        field.after(shop.stop)
         return shop
 
     return start

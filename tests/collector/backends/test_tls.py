@@ -70,6 +70,48 @@ async def test_a_backend_that_does_not_agree_is_found_when_it_is_added(
     assert shop.runs == 0
 
 
+async def test_a_backend_that_comes_back_under_another_authority_is_trusted_once_the_files_are(
+    field, shop_in, files
+):
+    authority, successor = Authority(), Authority("successor")
+    paths = files(authority, "west")
+    shop = await shop_in(credentials=port(authority, asks_for_certificates=True))
+    collector = await field.collector("west", namespaces=("shop",))
+    await collector.add_backend("shop", SERVICE, shop.address, tls=BackendTls(**paths))
+    caller = field.caller(collector.address)
+    assert (await caller.dispatch("shop", SERVICE, "Create")).status.code == 200
+    await shop.stop()
+    await shop.start(credentials=port(successor, asks_for_certificates=True), at=shop.address)
+    assert (await caller.dispatch("shop", SERVICE, "Create")).status.code == 503
+    files(successor, "west")
+
+    async def back():
+        return (await caller.dispatch("shop", SERVICE, "Create")).status.code == 200
+
+    await field.eventually(back)
+
+
+async def test_half_a_renewal_changes_nothing_and_is_told_in_the_log(field, shop_in, files, caplog):
+    authority = Authority()
+    paths = files(authority, "west")
+    shop = await shop_in(credentials=port(authority, asks_for_certificates=True))
+    collector = await field.collector("west", namespaces=("shop",))
+    await collector.add_backend("shop", SERVICE, shop.address, tls=BackendTls(**paths))
+    # A certificate whose key has not arrived yet; then the connection has to be made anew.
+    paths["cert"].write_bytes(authority.issue("west").cert)
+    await shop.stop()
+    await shop.start(credentials=port(authority, asks_for_certificates=True), at=shop.address)
+    caller = field.caller(collector.address)
+
+    async def served():
+        return (await caller.dispatch("shop", SERVICE, "Create")).status.code == 200
+
+    await field.eventually(served)
+    assert "the certificate for backends changed, but cannot be used; the former stays" in (
+        caplog.text
+    )
+
+
 async def test_a_file_that_is_not_there_is_named(field, tmp_path):
     collector = await field.collector("west")
     missing = tmp_path / "no.pem"

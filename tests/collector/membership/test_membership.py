@@ -106,8 +106,13 @@ async def test_a_lost_lease_is_taken_again(field, etcd):
 async def test_an_entry_that_cannot_be_read_harms_nothing(field, etcd):
     membership = membership_in(etcd)
     async with grpc.aio.insecure_channel(etcd.endpoints[0]) as channel:
-        for name, value in (("x", b"\xff"), ("y", b"[]"), ("z", b'{"address": 1}')):
-            key = f"{membership.place.prefix}/members/{name}".encode()
+        for name, value in (
+            (b"x", b"\xff"),
+            (b"y", b"[]"),
+            (b"z", b'{"address": 1}'),
+            (b"\xff", b"{}"),
+        ):
+            key = f"{membership.place.prefix}/members/".encode() + name
             await rpc.KVStub(channel).Put(rpc.PutRequest(key=key, value=value), wait_for_ready=True)
     one = await field.collector("a", membership=membership, namespaces=("users",))
     await field.collector("b", membership=membership, namespaces=("users",))

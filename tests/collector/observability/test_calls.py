@@ -14,6 +14,9 @@ import pytest
 from collector_reference import Collector, CollectorSettings, HandlerError
 from collector_reference.observability.calls import Call
 from collector_reference.observability.values import CallLog, MetricsSettings
+from collector_reference.settings import ValidatorKind
+from collector_reference.wire.common_pb2 import Status
+from collector_reference.wire.dispatcher_pb2 import ServeResponse
 
 DISPATCH = "/collector.CollectiveDispatcher/Dispatch"
 SERVE = "/collector.CollectiveDispatcher/Serve"
@@ -72,6 +75,22 @@ async def test_a_call_over_a_hop_is_one_line_at_each_collector_and_one_for_the_l
         f"rpc={DISPATCH} namespace=users service=conformance.Probe method=WhoAmI "
         "correlation_id=errand-7 handled_by=east status=OK layer=answer duration_ms="
     )
+
+
+async def test_a_registry_that_is_asked_by_registering_is_asked_in_the_same_errand(field, calls):
+    """OPS-006, S0"""
+    west = await field.collector(
+        "west", probe=("users",), call_log=CallLog.TEXT, validator=ValidatorKind.REGISTER_PROBE
+    )
+    before = len(calls())
+    await field.caller(west.address).dispatch(
+        "users", "conformance.Probe", "WhoAmI", metadata=(("x-correlation-id", "errand-7"),)
+    )
+    await field.until(lambda: len(calls()) == before + 2)
+    assert [(call.rpc, call.loopback, call.correlation_id) for call in calls()[before:]] == [
+        ("/collector.CollectorRegistry/RegisterService", True, "errand-7"),
+        (DISPATCH, False, "errand-7"),
+    ]
 
 
 async def test_an_id_is_made_where_the_caller_gave_none_and_passed_on(field, calls):
@@ -192,6 +211,25 @@ async def test_metrics_tell_calls_connections_validations_and_executions(field):
     assert 'collector_validations_total{answer="cached"} 2.0' in there
     executed = 'namespace="users",service="conformance.Probe"'
     assert f'collector_executions_total{{method="WhoAmI",{executed}}} 3.0' in there
+
+
+async def test_statuses_without_a_name_share_one_line_of_the_metrics(field):
+    """However many numbers a peer makes up, they fill no memory."""
+    peer = await field.peer("east")
+    numbers = iter(range(70_000, 80_000))
+
+    async def answer(_request, _context):
+        return ServeResponse(status=Status(code=next(numbers)))
+
+    peer.on_serve = answer
+    west = await field.collector("west", namespaces=("users",), metrics=MetricsSettings())
+    await west.connect_to(peer.address)
+    for _ in range(3):
+        reply = await field.caller(west.address).dispatch("users", "S", "M")
+        assert reply.status.code >= 70_000
+    told = await page(west.metrics_address)
+    assert f'collector_calls_total{{rpc="{DISPATCH}",status="unnamed"}} 3.0' in told
+    assert 'status="7' not in told
 
 
 async def test_the_page_of_metrics_is_gone_when_the_collector_stops(field):

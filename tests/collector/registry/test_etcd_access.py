@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -10,9 +11,9 @@ from aetcd import rpc
 
 from collector_harness.certificates import Authority
 from collector_reference import CollectorSettings, SettingsError
-from collector_reference.errors import NotReady
+from collector_reference.errors import NotReady, StoreUnavailable
 from collector_reference.registry.etcd_access import EtcdAccess
-from collector_reference.registry.etcd_client import EtcdClient
+from collector_reference.registry.etcd_client import EtcdClient, WatchLost
 from collector_reference.registry.notation import (
     EtcdMembership,
     EtcdRegistry,
@@ -44,9 +45,13 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def tls_etcd(secure_etcd, files):
+def authority():
+    return Authority()
+
+
+@pytest.fixture
+def tls_etcd(secure_etcd, files, authority):
     """One server that demands certificates of one authority, and the files of a client."""
-    authority = Authority()
     server = files(authority, "etcd")
     flags = [
         *("--cert-file", str(server["cert"]), "--key-file", str(server["key"])),
@@ -83,6 +88,26 @@ async def test_registrations_and_members_are_shared_over_mutual_tls(field, tls_e
 
     await field.eventually(seen)
     await field.until(lambda: [each.established for each in west.connections()] == [True])
+
+
+async def test_a_cluster_that_changes_its_authority_is_trusted_once_the_files_are(
+    field, tls_etcd, files
+):
+    cluster, paths = tls_etcd
+    registry = EtcdRegistry(place=by_tls(cluster, **paths))
+    limit = timedelta(seconds=15)
+    caller = field.caller(
+        (await field.collector("west", registry=registry, ready_limit=limit)).address
+    )
+    await caller.register("ns", "Before", "A")
+    cluster.kill(0)
+    successor = Authority("successor")
+    for name in ("etcd", "west"):
+        files(successor, name)
+    cluster.start(0)
+    # Tried again within the limit, until the server is up and both trust each other.
+    await caller.register("ns", "After", "A")
+    assert (await caller.validate("ns", "Before", "A")).is_valid
 
 
 async def test_what_does_not_fit_is_told(field, tls_etcd, etcd, files, brief):
@@ -136,8 +161,10 @@ async def test_who_logs_in_may_use_what_its_role_lets_it(field, own_etcd, tmp_pa
     await caller.register(*METHOD)
     assert (await caller.validate(*METHOD)).is_valid
     assert "user name is empty" in await refusal(field, place, brief)
-    assert "invalid user ID or password" in await refusal(field, as_west(wrong), brief)
-    assert "permission denied" in await refusal(field, as_west(password, "elsewhere"), brief)
+    # Passwords are made slow to check, so a login takes its time.
+    limit = 20 * brief
+    assert "invalid user ID or password" in await refusal(field, as_west(wrong), limit)
+    assert "permission denied" in await refusal(field, as_west(password, "elsewhere"), limit)
     # A restart forgets its tokens: whoever had one logs in again.
     own_etcd.kill(0)
     own_etcd.start(0)
@@ -165,6 +192,32 @@ async def test_a_token_that_does_not_count_any_more_is_asked_for_anew(own_etcd, 
     assert [entry.value for entry in (await client.load(f"{place.prefix}/".encode()))[1]] == [b"2"]
     client._login._token = "nobody.1"
     assert await client.probe() or await client.probe()
+    await client.close()
+
+
+async def test_a_password_that_is_just_being_replaced_is_waited_for(own_etcd, tmp_path):
+    place = own_etcd.place()
+    async with grpc.aio.insecure_channel(own_etcd.endpoints[0]) as channel:
+        await channel.channel_ready()
+    await with_users(own_etcd.endpoints[0], place.prefix)
+    password = tmp_path / "password"
+    password.write_text("secret")
+    access = EtcdAccess(user="west", password_file=password)
+    client = EtcdClient(dataclasses.replace(place, access=access), limit=timedelta(seconds=10))
+    key = f"{place.prefix}/k".encode()
+    await client.put(key, b"1")
+    password.unlink()
+    # Whoever is logged in needs it no more.
+    await client.put(key, b"2")
+    client._login._token = None
+    with pytest.raises(StoreUnavailable, match="COLLECTOR_ETCD_PASSWORD_FILE"):
+        await client.put(key, b"3")
+    assert not await client.probe()
+    with pytest.raises(WatchLost):
+        async for _ in client.watch(f"{place.prefix}/".encode(), 1):
+            pass
+    password.write_text("secret")
+    await client.put(key, b"4")
     await client.close()
 
 

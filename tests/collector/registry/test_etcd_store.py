@@ -25,6 +25,7 @@ from collector_reference import Collector
 from collector_reference.errors import RestoreRefused
 from collector_reference.registry.etcd_client import EtcdClient
 from collector_reference.registry.notation import EtcdRegistry
+from collector_reference.wire.registry_pb2 import ListServicesRequest
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -241,6 +242,65 @@ async def test_a_watch_that_fell_behind_a_compaction_loads_anew(field, own_etcd)
     for caller in (west, east):
         await field.eventually(lambda caller=caller: valid(caller, "ns", "After", "A"))
         assert (await caller.validate("ns", "Before", "A")).is_valid
+
+
+async def test_what_is_no_record_is_left_out_and_harms_nothing(field, etcd, caplog):
+    place = etcd.place()
+    west, east = await fleet(field, EtcdRegistry(place=place), 2)
+    await west.register("ns", "Before", "A")
+    async with grpc.aio.insecure_channel(etcd.endpoints[0]) as channel:
+        stub = rpc.KVStub(channel)
+        before = await stub.Range(
+            rpc.RangeRequest(key=f"{place.prefix}/services/ns/Before".encode())
+        )
+        for rest, value in (
+            (b"services/ns/Broken", b"0123456789abcdef\xff\xff"),
+            (b"services/ns/Another", before.kvs[0].value),
+            (b"services/\xff/Text", before.kvs[0].value),
+            (b"services/%FF/Text", before.kvs[0].value),
+            (b"protos/ns/broken.proto", b"0123456789abcdef\xff\xff"),
+            (b"elsewhere", b""),
+        ):
+            await stub.Put(rpc.PutRequest(key=f"{place.prefix}/".encode() + rest, value=value))
+    await west.register("ns", "After", "A")
+    await field.eventually(lambda: valid(east, "ns", "After", "A"))
+    (late,) = await fleet(field, EtcdRegistry(place=place), 1)
+    for caller in (west, east, late):
+        listed = await caller.registry.ListServices(ListServicesRequest(namespace="ns"))
+        assert [each.service_name for each in listed.services] == ["Before", "After"]
+        assert not (await caller.validate("ns", "Broken", "A")).is_valid
+    assert "services/ns/Another' in etcd holds no record, and is left out" in caplog.text
+
+
+@pytest.mark.parametrize("kilobytes", [800, 2_000])
+async def test_a_record_that_etcd_never_takes_is_refused_as_that(field, etcd, kilobytes):
+    (caller,) = await fleet(field, EtcdRegistry(place=etcd.place()), 1)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        # The name is in it twice: in the descriptor, and in the list.
+        await caller.register("ns", "S", "M" * kilobytes * 1_000)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "more than etcd takes" in caught.value.details()
+    await caller.register(*METHOD)
+
+
+async def test_a_full_etcd_refuses_registrations_and_answers_for_those_it_has(field, etcd_with):
+    # A few large records fit, and then etcd closes itself to writes.
+    with etcd_with(flags=["--quota-backend-bytes", str(4 * 1024 * 1024)]) as full:
+        (caller,) = await fleet(field, EtcdRegistry(place=full.place()), 1)
+        await caller.register(*METHOD)
+        large = "M" * 256 * 1024
+        refused = None
+        for stored in range(10):
+            try:
+                await caller.register("ns", f"Large{stored}", large)
+            except grpc.aio.AioRpcError as error:
+                refused = error.code()
+                break
+        assert refused is grpc.StatusCode.UNAVAILABLE
+        assert stored > 0
+        assert (await caller.validate(*METHOD)).is_valid
+        assert (await caller.validate("ns", "Large0", large)).is_valid
+        assert not (await caller.validate("ns", f"Large{stored}", large)).is_valid
 
 
 async def test_a_mesh_on_a_shared_registry_is_not_reset(etcd, monkeypatch):

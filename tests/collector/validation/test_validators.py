@@ -121,6 +121,18 @@ async def test_without_a_life_every_question_is_put():
     assert len(inner.questions) == 3
 
 
+async def test_answers_to_questions_of_any_length_fill_no_memory():
+    """Names are what a caller likes: only answers to short questions are kept."""
+    inner, world = Asked("A"), World()
+    validator = cached(inner, world)
+    longest = "n" * (1_000 - len("SA"))
+    for namespace, asked in ((longest, 1), (longest + "n", 2)):
+        inner.questions.clear()
+        for _ in range(2):
+            await validator.validate_service_method(namespace, "S", "A")
+        assert len(inner.questions) == asked
+
+
 async def test_forgetting_drops_every_answer():
     inner, world = Asked("A"), World()
     validator = cached(inner, world)

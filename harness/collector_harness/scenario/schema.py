@@ -106,20 +106,26 @@ def _expected() -> dict[str, Any]:
         # A key that begins with a dollar is a matcher, unless it is doubled or opens a path.
         "propertyNames": {"not": {"pattern": r"^\$(?![${])"}},
     }
-    count = {"type": ["integer", "string"]}
+    counts = {"$bytes": "How many bytes.", "less": "So many fewer.", "plus": "So many more."}
     made = {
         "type": "object",
-        "properties": {"$bytes": count, "less": count, "plus": count},
+        "properties": {
+            name: {"type": ["integer", "string"], "description": told}
+            for name, told in counts.items()
+        },
         "required": ["$bytes"],
         "additionalProperties": False,
-        "description": "As many bytes as $bytes says, less and plus some.",
     }
     text = {
         "type": "object",
-        "properties": {"$text": {"type": ["string", "number", "boolean", "null"]}},
+        "properties": {
+            "$text": {
+                "type": ["string", "number", "boolean", "null"],
+                "description": "A value, which becomes a text: a number its digits.",
+            }
+        },
         "required": ["$text"],
         "additionalProperties": False,
-        "description": "The value as text, such as the digits of a number.",
     }
     return {
         "description": "A value, or matchers; mappings match as a part, lists as a whole.",

@@ -116,6 +116,14 @@ def test_what_needs_a_proxy_is_read_from_the_text(faults: list[str], plan: Fault
     assert parse_scenario(scenario(steps, rest)).plan == plan
 
 
+def test_a_service_that_the_harness_starts_needs_no_plan() -> None:
+    """It has a door in any case, so scenarios of one system share its meshes."""
+    steps = f"  - fault: {{pause: own}}{EMPTY}  - fault: {{reset: other}}{EMPTY}"
+    rest = "services: {own: {command: x}, other: {address: '127.0.0.1:9'}}\n"
+    plan = FaultPlan(nodes=frozenset({"other"}))
+    assert parse_scenario(scenario(steps, rest)).plan == plan
+
+
 @pytest.mark.parametrize(
     ("fault", "told"),
     [

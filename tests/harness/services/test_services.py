@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
@@ -134,6 +135,25 @@ def test_a_service_starts_anew_between_cases_unless_it_keeps(
                 ]
         finally:
             await pool.close()
+
+    runtime.run(work())
+
+
+def test_the_harnesss_own_calls_are_no_connections_that_a_limit_counts(
+    mesh_of: MeshOf, runtime: Runtime, folder: Path
+) -> None:
+    _descriptors(folder / "shop.binpb", name=1)
+    mesh = mesh_of('  own: {python: "app.py:bare", protos: [shop.binpb]}\n')
+
+    async def work() -> None:
+        await mesh.start()
+        called = await mesh["own"].client.call("shop.Catalogue/Get", {"name": "tea"})
+        assert called.status == "OK"
+        async with mesh.fault(connection_limit="own", connections=1):
+            async with grpc.aio.insecure_channel(mesh["own"].address) as channel:
+                assert (
+                    await channel.unary_unary("/shop.Catalogue/Get")(b"tea", timeout=10) == b"tea"
+                )
 
     runtime.run(work())
 

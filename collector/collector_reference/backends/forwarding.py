@@ -18,7 +18,6 @@ from collector_reference.backends.values import TLS_VARIABLES, BackendTls
 from collector_reference.channels import dial
 from collector_reference.dispatch.handlers import HandlerContext
 from collector_reference.errors import BackendUnusable, HandlerFailed
-from collector_reference.observability.correlation import onward
 from collector_reference.security.client_tls import ClientTls
 from collector_reference.status import CanonicalStatus, from_grpc
 
@@ -83,7 +82,7 @@ class Backends:
                 data = await rpc(
                     method.request(payload),
                     timeout=self._forward_limit if left is None else left.total_seconds(),
-                    metadata=onward(context.metadata),
+                    metadata=context.correlation,
                 )
             except grpc.aio.AioRpcError as error:
                 raise _failure(error, method) from error

@@ -26,6 +26,7 @@ from collector_reference.errors import (
     HandlerFailed,
     UnsupportedOutput,
 )
+from collector_reference.observability.correlation import Metadata, onward
 from collector_reference.security.withholding import for_the_wire
 
 __all__ = ["Handler", "HandlerContext", "HandlerTable", "RegisteredHandler", "implementation_of"]
@@ -91,6 +92,13 @@ class HandlerContext:
             for key, value in self._rpc.invocation_metadata() or ()
             if key != "authorization"
         )
+
+    @property
+    def correlation(self) -> Metadata:
+        """The headers by which calls that the handler makes belong to the same errand: to be given
+        to them as their metadata. Where calls are traced, this one is the parent of theirs.
+        """
+        return onward(self._rpc.invocation_metadata() or ())
 
     @property
     def time_left(self) -> timedelta | None:

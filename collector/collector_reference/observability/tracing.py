@@ -78,7 +78,7 @@ class Traces:
 
 
 def _provider(tracing: Tracing | None, collector_id: str) -> Any:
-    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import (
         BatchSpanProcessor,
@@ -87,10 +87,10 @@ def _provider(tracing: Tracing | None, collector_id: str) -> Any:
     )
 
     provider = TracerProvider(
-        # What OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say beats these.
-        resource=Resource({"service.name": "collector", "service.instance.id": collector_id}).merge(
-            Resource.create()
-        ),
+        # The library's defaults have a name and an id too; what the variables say beats ours.
+        resource=Resource.create(
+            {"service.name": "collector", "service.instance.id": collector_id}
+        ).merge(OTELResourceDetector().detect()),
         shutdown_on_exit=False,
     )
     if tracing is Tracing.CONSOLE:

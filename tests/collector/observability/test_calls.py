@@ -1,4 +1,4 @@
-"""One line for each call (OPS-006), the metrics, and the spans: on real collectors."""
+"""One line for each call (OPS-006), and the metrics: on real collectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import urllib.request
 import grpc
 import pytest
 
-from collector_reference import Collector, CollectorSettings, HandlerError
+from collector_reference import HandlerError
 from collector_reference.observability.calls import Call
 from collector_reference.observability.values import CallLog, MetricsSettings
 from collector_reference.settings import ValidatorKind
@@ -36,15 +36,9 @@ def calls(caplog):
     return read
 
 
-async def two(field, tracer_provider=None, **settings):
-    def made(collector_id, **more):
-        chosen = CollectorSettings(
-            collector_id=collector_id, namespaces=("users",), **settings, **more
-        )
-        return field.running(Collector(chosen, tracer_provider=tracer_provider))
-
-    east = await made("east", probe=("users",))
-    west = await made("west")
+async def two(field, **settings):
+    east = await field.collector("east", namespaces=("users",), probe=("users",), **settings)
+    west = await field.collector("west", namespaces=("users",), **settings)
     await west.connect_to(east.address)
     return west, east
 
@@ -239,32 +233,6 @@ async def test_the_page_of_metrics_is_gone_when_the_collector_stops(field):
     await collector.stop()
     with pytest.raises(urllib.error.URLError):
         await page(address)
-
-
-async def test_client_dispatch_serve_and_loopback_are_one_trace(field):
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    west, _east = await two(field, tracer_provider=provider)
-    exporter.clear()
-    client = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    await field.caller(west.address).dispatch(
-        "users", "conformance.Probe", "WhoAmI", metadata=(("traceparent", client),)
-    )
-    await field.until(lambda: len(exporter.get_finished_spans()) == 3)
-    spans = {span.name.lstrip("/"): span for span in exporter.get_finished_spans()}
-    assert sorted(spans) == sorted(path[1:] for path in (DISPATCH, SERVE, VALIDATE))
-    dispatch, serve, validate = (spans[path[1:]] for path in (DISPATCH, SERVE, VALIDATE))
-    assert {f"{span.context.trace_id:032x}" for span in spans.values()} == {client[3:35]}
-    assert f"{dispatch.parent.span_id:016x}" == client[36:52]
-    assert serve.parent.span_id == dispatch.context.span_id
-    assert validate.parent.span_id == serve.context.span_id
-    assert serve.attributes["collector.handled_by"] == "east"
-    assert validate.attributes["collector.loopback"] is True
 
 
 async def test_a_handler_that_fails_is_told_with_its_status(field, calls):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import socket
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -108,32 +106,3 @@ async def test_a_taken_port_of_metrics_is_told(field):
         )
         with pytest.raises(BindError, match=r"COLLECTOR_METRICS"):
             await collector.start()
-
-
-async def test_spans_are_sent_over_http_before_the_collector_has_stopped(field, monkeypatch):
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
-    received: list[tuple[str, bytes]] = []
-
-    class Receiver(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            received.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_arguments):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
-        collector = await field.collector("west-of-here", probe=("users",), tracing=Tracing.OTLP)
-        await field.caller(collector.address).serve("users", "conformance.Probe", "WhoAmI")
-        await collector.stop()
-        server.shutdown()
-        thread.join()
-    assert {path for path, _ in received} == {"/v1/traces"}
-    body = b"".join(data for _, data in received)
-    assert b"west-of-here" in body
-    assert b"collector.CollectiveDispatcher/Serve" in body

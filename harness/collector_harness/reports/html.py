@@ -188,8 +188,9 @@ class _Page:
                 f"{_text(title, 300)}</h3>"
             )
         yield f'<p class="source">{_text(name, 500)}</p>'
-        if case.finished is not None and case.finished.failure is not None:
-            sentence, _, _ = case.finished.failure.message.partition("\n")
+        failure = None if case.finished is None else case.finished.failure
+        if failure is not None and within.requirement:
+            sentence, _, _ = failure.message.partition("\n")
             yield f'<p class="message">{_text(sentence, 600)}</p>'
         if first:
             yield self._data(case)

@@ -126,6 +126,29 @@ def test_a_link_opens_a_requirement_or_a_case_whatever_the_filters_say(made, loo
     page.wait_for_function("document.activeElement.closest('.entry')?.id === 'DSP-011'")
 
 
+@pytest.mark.parametrize("width", [1280, 900, 660, 390])
+def test_what_a_link_leads_to_is_not_covered_by_the_filters(made, look: Open, width: int) -> None:
+    cases = [made.case(f"f.yaml::case {number}", made.broken()) for number in range(40)]
+    screen = {"width": width, "height": 800}
+    page = look(made.run(cases), at="#f-yaml-case-20", viewport=screen).page
+    page.wait_for_selector("#f-yaml-case-20[open] svg")
+    page.wait_for_function("document.activeElement.closest('.entry')?.id === 'f-yaml-case-20'")
+    top, bottom, height = page.evaluate(
+        "[document.activeElement.getBoundingClientRect().top,"
+        "document.querySelector('.filters').getBoundingClientRect().bottom, innerHeight]"
+    )
+    assert bottom <= top < height / 2
+
+
+def test_a_case_of_a_run_says_once_how_to_run_it_again(made, look: Open) -> None:
+    page = look(made.run([made.case("f.yaml::a", made.broken())]), at="#f-yaml-a").page
+    page.wait_for_selector("#f-yaml-a[open] svg")
+    text = page.inner_text("#f-yaml-a")
+    assert text.count("collector-harness run x") == 1
+    assert text.count("the expectation was not met") == 1
+    assert "executed by a" in page.text_content("#f-yaml-a .flow")
+
+
 def test_everything_is_reached_by_the_keyboard(made, look: Open) -> None:
     page = look(made.verdict()).page
     page.keyboard.press("Tab")
@@ -156,7 +179,7 @@ def test_a_failure_is_shown_with_pictures_differences_logs_and_lines_to_copy(
     assert case.locator("svg").nth(1).locator(".band").count() == 1
     assert case.locator(".diff .expected").text_content() == '"OK"'
     assert "more" not in (case.locator(".diff .actual").text_content() or "")
-    copied = case.get_by_label("Copy: grpcurl")
+    copied = case.get_by_label("Copy: by hand")
     copied.click()
     page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
     case.locator(".calls > summary").click()

@@ -173,7 +173,7 @@ function sequencePicture(data) {
   const gap = 168, first = 118;
   const at = new Map([[null, first], ...who.map((name, index) => [name, first + gap * (index + 1)])]);
   const rows = moments(data);
-  const heightOf = (row) => (row.call ? (row.call.by && row.call.by !== row.call.node ? 70 : 50) : 30);
+  const heightOf = (row) => (row.call ? (row.call.by && row.call.by !== row.call.node ? 74 : 50) : 30);
   const height = 66 + rows.reduce((sum, row) => sum + heightOf(row), 0);
   const longest = Math.max(0, ...data.calls.map((call) => Array.from(call.label + again(call)).length));
   const width = Math.max(first + gap * who.length + 84, first + 20 + longest * 6.8);
@@ -219,10 +219,10 @@ function sequencePicture(data) {
     arrow(first, x, y + 14, "go");
     let back = y + 34;
     if (by && call.by !== call.node) {
-      arrow(x, by, y + 30, "go");
+      arrow(x, by, y + 33, "go");
       over.append(shape("text", { x: (x + by) / 2, y: y + 27, "text-anchor": "middle",
         class: "small halo" }, `executed by ${short(call.by, 16)}`));
-      back = y + 54;
+      back = y + 57;
     }
     over.append(shape("text", { x: first + 12, y: back - 5, class: `halo small ${bad || "good"}` },
       `${call.status} · ${call.took}` + (call.layer === "grpc" ? "" : ` · ${call.layer}`)));

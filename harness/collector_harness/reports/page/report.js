@@ -186,7 +186,7 @@
     return node;
   }
 
-  function details(data) {
+  function details(data, within) {
     const parts = [];
     const add = (title, ...nodes) => parts.push(make("h4", {}, title), ...nodes);
     const failure = data.failure;
@@ -200,8 +200,11 @@
         add("Expected and answered", differences(failure));
         if (failure.more_mismatches) parts.push(make("p", {}, `and ${failure.more_mismatches} more`));
       }
-      if (failure.reproduce) add("Do it again", command("harness", failure.reproduce));
-      if (failure.by_hand) parts.push(command("grpcurl", failure.by_hand));
+      const lines = [];
+      // A case that is an entry of its own has this line at its top.
+      if (failure.reproduce && within) lines.push(command("harness", failure.reproduce));
+      if (failure.by_hand) lines.push(command("by hand", failure.by_hand));
+      if (lines.length) add("Do it again", ...lines);
     }
     if (data.topology && data.topology.nodes.length) {
       add("Topology", figure("", "Topology", topologyPicture(data)), legend(data));
@@ -231,7 +234,8 @@
 
   function render(section) {
     const data = held.get(section.dataset.case);
-    if (data) section.append(...details(JSON.parse(data.textContent)));
+    const within = section.closest(".entry").dataset.level;
+    if (data) section.append(...details(JSON.parse(data.textContent), within));
   }
 
   function open(entry) {

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from collector_harness.client.credentials import ClientCredentials
-from collector_harness.errors import InvalidInput, Problem, TargetFailed
+from collector_harness.errors import TargetFailed
 from collector_harness.faults.front import Front
 from collector_harness.launchers.base import Launch
 from collector_harness.launchers.pausing import pauses
 from collector_harness.launchers.probing import Probe
+from collector_harness.launchers.unlaunched import Unlaunched
 from collector_harness.targets import split_address
 from collector_harness.topology.services import External, Service
-
-if TYPE_CHECKING:
-    from collector_reference import Collector
 
 __all__ = ["ExternalService"]
 
 
-class ExternalService:
+class ExternalService(Unlaunched):
     """A service that is running already and goes on after the harness has left."""
+
+    kind = "service"
+    remedy = "let the harness start it, by `command` or `python`"
 
     def __init__(
         self,
@@ -33,15 +33,11 @@ class ExternalService:
     ) -> None:
         """`front` is where the harness and the mesh reach it, where faults need one."""
         assert isinstance(service.start, External)
+        super().__init__(service.name)
         self._service = service
         self._address = service.start.address
         self._credentials = credentials
         self._front = front
-
-    @property
-    def name(self) -> str:
-        """Its name in the topology."""
-        return self._service.name
 
     @property
     def address(self) -> str:
@@ -52,26 +48,6 @@ class ExternalService:
     def front(self) -> Front | None:
         """The doors to it, where faults need some."""
         return self._front
-
-    @property
-    def collector(self) -> Collector | None:
-        """None: it is none."""
-        return None
-
-    @property
-    def dials(self) -> bool:
-        """False: nothing can be told to it."""
-        return False
-
-    @property
-    def alive(self) -> bool:
-        """True, as far as the harness has a say in it."""
-        return True
-
-    @property
-    def failure(self) -> TargetFailed | None:
-        """None: nobody here watches its process."""
-        return None
 
     async def open(self) -> None:
         """Binds its front, where it has one."""
@@ -106,43 +82,7 @@ class ExternalService:
         """Returns once it is ready."""
         await self.start()
 
-    async def kill(self) -> None:
-        """Raises `InvalidInput`."""
-        raise self._not_ours("killed")
-
-    async def move(self, *, keep: Collection[str] = ()) -> None:  # noqa: ARG002
-        """Raises `InvalidInput`."""
-        raise self._not_ours("moved")
-
-    async def pause(self) -> None:
-        """Raises `InvalidInput`."""
-        raise self._not_ours("paused")
-
-    async def resume(self) -> None:
-        """Raises `InvalidInput`."""
-        raise self._not_ours("resumed")
-
-    async def end(self, grace: timedelta | None = None) -> None:  # noqa: ARG002
-        """Raises `InvalidInput`."""
-        raise self._not_ours("stopped")
-
-    async def stop(self, grace: timedelta | None) -> None:  # noqa: ARG002
+    async def stop(self, grace: timedelta | None) -> None:  # noqa: ARG002 - it is not ended
         """Leaves it running."""
         if self._front is not None:
             await self._front.close()
-
-    def logs(self) -> str:
-        """Nothing: its streams are not ours."""
-        return ""
-
-    def log_tail(self, count: int = 20) -> str:  # noqa: ARG002
-        """Nothing: its streams are not ours."""
-        return ""
-
-    def _not_ours(self, what: str) -> InvalidInput:
-        return InvalidInput(
-            Problem(
-                message=f"service '{self.name}' cannot be {what}: it was started by somebody else",
-                hint="let the harness start it, by `command` or `python`",
-            )
-        )

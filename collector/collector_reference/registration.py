@@ -70,9 +70,7 @@ class Registration:
         """Puts a method into the collector's own record of that service, without a handler."""
         declare_methods(self._store, namespace, service, (method,))
 
-    async def register_descriptor(
-        self, namespace: str, descriptor: ServiceDescriptorProto
-    ) -> None:
+    async def register_descriptor(self, namespace: str, descriptor: ServiceDescriptorProto) -> None:
         """Puts a service that somebody else executes into the registry, as the RPC RegisterService
         does, without a call (REG-001).
 

@@ -28,6 +28,7 @@ from collector_harness.launchers.base import DEFAULT_READY_LIMIT
 from collector_harness.mesh.again import Again
 from collector_harness.mesh.breaking import broken, fault_from
 from collector_harness.mesh.credentials import MeshCredentials
+from collector_harness.mesh.crowds import Crowds
 from collector_harness.mesh.databases import Databases
 from collector_harness.mesh.descriptors import descriptors_needed, make_room, ran_out
 from collector_harness.mesh.doors import Doors
@@ -77,6 +78,8 @@ class Mesh:
         self.plan = plan
         self.number = next(_numbers)
         """Unique in this process; what the events of the mesh carry."""
+        self.crowds = Crowds()
+        """What was registered by the thousand in its nodes."""
         self._emit = emit
         self._ready_limit = ready_limit
         self._rpc_faults = rpc_faults_of(plan, topology)
@@ -237,6 +240,7 @@ class Mesh:
             for name, (collector, _) in self._checkpoints.items()
         ):
             return False
+        self.crowds.forget()
         try:
             # They are started again when the mesh is used again: it may be for the last time now.
             await asyncio.gather(*(self._forget(each) for each in self._services.values()))
@@ -285,6 +289,7 @@ class Mesh:
 
         Returns when its peers in this process know that their connections are gone.
         """
+        self.crowds.forget(name)
         await self[name].running.kill()
         await self._linking.until_lost(name)
 
@@ -315,6 +320,7 @@ class Mesh:
         a moved node is dialled anew by the nodes of this process, and processes keep the doors that
         are their own. Raises `InvalidInput` where a process dials a node without such a door.
         """
+        self.crowds.forget(name)
         again = Again(self.topology, self._nodes, starting=self._starting, linking=self._linking)
         await again.start(self[name], moved=moved, healthy=healthy)
 

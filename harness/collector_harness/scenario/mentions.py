@@ -53,6 +53,8 @@ class Mentions:
         if len(forms) > 1:
             hint = f"keep one of: {', '.join(forms)}"
             self._found.add(place, "one thing is registered at a time", hint)
+        elif "once" in record and "services" not in record:
+            self._found.add((*place, "once"), "once goes with services", "leave it out", key=True)
         elif "methods" in record and forms and forms[0] != "service":
             hint = "methods belong to service"
             self._found.add(

@@ -131,6 +131,11 @@ class Registration(StrictModel):
         default=None,
         description="Registers so many services without methods, s1, s2 and so on, one call each.",
     )
+    once: bool = Field(
+        default=False,
+        description="With `services`: those that another case has registered on a shared mesh are "
+        "not registered again.",
+    )
 
 
 class RegisterStep(RpcStep):

@@ -12,7 +12,8 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import Message
 
-from collector_harness.client.bulk import register_many
+from collector_harness.client import Reply
+from collector_harness.client.bulk import Directly, register_many
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.scenario.model import (
     ListStep,
@@ -35,8 +36,7 @@ async def register(step: RegisterStep, at: Place) -> Answer:
     namespace = at.scope.text(record.namespace) if record.namespace is not None else ""
     metadata, timeout = at.metadata(step), at.deadline(step)
     if record.services is not None:
-        count = at.scope.count(record.services)
-        reply = await register_many(client, namespace, count, metadata=metadata, timeout=timeout)
+        reply = await _register_many(record, namespace, at.scope.count(record.services), step, at)
     elif record.proto is not None:
         file = _parsed(record.proto, FileDescriptorProto(), at)
         reply = await client.register_proto(namespace, file, metadata=metadata, timeout=timeout)
@@ -52,6 +52,29 @@ async def register(step: RegisterStep, at: Place) -> Answer:
             )
     at.tell(at, reply)
     return answer_of(reply)
+
+
+async def _register_many(
+    record: Registration, namespace: str, count: int, step: RegisterStep, at: Place
+) -> Reply:
+    client, collector = at.client(step), at.mesh[at.client(step).node].collector
+    # A collector of somebody's own may have less than the reference.
+    directly: Directly | None = getattr(collector, "register_descriptor", None)
+
+    async def register(first: int) -> Reply:
+        return await register_many(
+            client,
+            namespace,
+            count,
+            first=first,
+            directly=directly,
+            metadata=at.metadata(step),
+            timeout=at.deadline(step),
+        )
+
+    if not record.once:
+        return await register(1)
+    return await at.mesh.crowds.grow(client.node, namespace, count, register)
 
 
 async def validate(step: ValidateStep, at: Place) -> Answer:

@@ -140,6 +140,9 @@ class RunStarted:
     """When, in UTC, such as `2026-01-31T12:00:00Z`; empty in streams of older versions."""
     part: Part | None = None
     """Which part of a divided suite it is; None for a whole one."""
+    asked: tuple[str, ...] = ()
+    """Of a verification of some requirements, the ids that were asked for themselves, and not only
+    because these build on them; empty where all are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,6 +268,8 @@ class RequirementJudged:
     """The ids of its cases, as `CaseFinished` names them; those that did not run too."""
     blocked_by: tuple[str, ...] = ()
     reproduce: str = ""
+    asked: bool = True
+    """Whether it was asked for itself, and not only because something else builds on it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

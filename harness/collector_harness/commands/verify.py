@@ -97,7 +97,7 @@ Examples:
     "verdict",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the verdict to FILE as JSON, whole or not at all.",
+    help="Write the verdict to FILE as JSON; after an interrupt what is known so far.",
 )
 @jsonl_option
 @report_options
@@ -160,6 +160,11 @@ def command(
         verbose=verbose, totals=None, stream=stream, verdict_follows=True, wanted=wanted
     ) as reports:
 
+        def tell(verdicts: Verdicts) -> None:
+            if file is not None:
+                file.write(json_document(verdicts))
+            open_screen(sys.stdout).show(((), *render_verdicts(verdicts, whole=verbose)))
+
         async def verified() -> int:
             verdicts = await verify(
                 under_test,
@@ -172,12 +177,11 @@ def command(
                 as_of=as_of,
                 known=known,
                 shard=part,
+                when_interrupted=tell,
             )
-            if file is not None:
-                file.write(json_document(verdicts))
             if update_known_failures and known_failures is not None:
                 update_file(known_failures, verdicts)
-            open_screen(sys.stdout).show(((), *render_verdicts(verdicts, whole=verbose)))
+            tell(verdicts)
             return verdicts.exit_code
 
         return run_until_signalled(verified, give_back=reports.close)

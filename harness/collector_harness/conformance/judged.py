@@ -29,6 +29,7 @@ def judged(
             cases=tuple(id for case in each.cases for id in ids.get(case.case, (case.case,))),
             blocked_by=each.blocked_by,
             reproduce=each.reproduce,
+            asked=each.asked,
         )
     yield VerdictReached(
         suite_version=verdicts.suite_version,

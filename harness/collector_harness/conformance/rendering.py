@@ -30,11 +30,13 @@ _STYLES: Final[dict[Verdict, Style]] = {
     Verdict.EXPECTED_FAIL: "warning",
     Verdict.UNEXPECTED_PASS: "bad",
     Verdict.UNSUPPORTED: "warning",
+    Verdict.UNFINISHED: "warning",
     Verdict.DESELECTED: "faint",
 }
 _COLUMNS = 160
 _MARKS_IN_ROW = 24
 _OTHERS = 40
+_ASKED = 8
 _MARKS: Final[dict[Verdict, str]] = {
     Verdict.PASS: ".",
     Verdict.FAIL: "F",
@@ -45,6 +47,7 @@ _MARKS: Final[dict[Verdict, str]] = {
     Verdict.EXPECTED_FAIL: "x",
     Verdict.BLOCKED: "b",
     Verdict.UNSUPPORTED: "-",
+    Verdict.UNFINISHED: "?",
     Verdict.DESELECTED: " ",
 }
 
@@ -195,6 +198,41 @@ def _summary(verdicts: Verdicts) -> Iterator[Line]:
         f"  suite {verdicts.suite_version}, seed {verdicts.seed}, {verdicts.calls} calls in "
         f"{verdicts.seconds:.1f} s; {len(verdicts.uncovered)} further requirements have no case yet"
     )
+    yield from _asked(verdicts)
+    yield from _warnings(verdicts)
+
+
+def _asked(verdicts: Verdicts) -> Iterator[Line]:
+    """Yields what became of the few that were asked for, where others were verified beneath."""
+    shown = [each for each in verdicts.requirements if each.asked]
+    beneath = [
+        each
+        for each in verdicts.requirements
+        if not each.asked and each.verdict is not Verdict.DESELECTED
+    ]
+    if beneath and len(shown) <= _ASKED:
+        told: list[str | Span] = []
+        for each in shown:
+            told += [", " if told else "", f"{each.requirement.id} "]
+            told.append(Span(each.verdict.value, _STYLES[each.verdict]))
+        yield line(Span("  asked for: ", "strong"), *told)
+
+
+def _warnings(verdicts: Verdicts) -> Iterator[Line]:
+    """Yields what must not be taken for more than it is."""
+    if verdicts.interrupted:
+        left = verdicts.totals[Verdict.UNFINISHED]
+        yield line(
+            Span("  interrupted: ", "bad"),
+            f"{left} without a verdict; this is what is known so far, and proves nothing as a whole"
+            if left
+            else "all cases had ended; this is what is known",
+        )
+    elif verdicts.judged_nothing:
+        yield line(
+            Span("  nothing was judged ", "bad"),
+            "of what was asked; what it builds on passing says nothing about it",
+        )
     musts = sum(_is_breach_of(each, "MUST") for each in verdicts.requirements)
     shoulds = sum(_is_breach_of(each, "SHOULD") for each in verdicts.requirements)
     if shoulds and not musts:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from collector_harness.conformance.requirements import Catalogue
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Problem
 
-__all__ = ["NothingSelected", "select"]
+__all__ = ["NothingSelected", "asked_for", "select"]
 
 
 _SHORT = re.compile(r"([A-Z]+)-?([0-9]{1,3})")
@@ -31,10 +31,22 @@ def select(
     catalogue: Catalogue,
     lenient: bool = False,
 ) -> frozenset[str]:
-    """Returns the ids of `covered` that the patterns name, with what these build on.
+    """Returns what `asked_for` does, with what these build on as far as there are cases for it."""
+    asked = asked_for(patterns, covered=covered, catalogue=catalogue, lenient=lenient)
+    return catalogue.with_prerequisites(asked) & frozenset(covered)
+
+
+def asked_for(
+    patterns: Sequence[str],
+    *,
+    covered: Collection[str],
+    catalogue: Catalogue,
+    lenient: bool = False,
+) -> frozenset[str]:
+    """Returns the ids of `covered` that the patterns name.
 
     A pattern is an id, a family, a shell pattern of ids such as `DSP-01*`, or several of these
-    with commas, blanks or `or` between them; no pattern selects everything. `lenient` takes words
+    with commas, blanks or `or` between them; no pattern names everything. `lenient` takes words
     without a case for nothing. Raises
     `InvalidInput` for a pattern that names no requirement, and `NothingSelected` for one whose
     requirements have no case in the suite.
@@ -46,7 +58,7 @@ def select(
         raise NothingSelected("an empty pattern selects nothing")
     if not wanted:
         return frozenset(covered)
-    selected: set[str] = set()
+    asked: set[str] = set()
     for word in wanted:
         named = _named(word, catalogue)
         found = [key for key in named if key in covered]
@@ -55,8 +67,8 @@ def select(
                 f"'{word}' selects nothing: the suite has no case for {_some(named)} yet\n"
                 f"hint: it has cases for {_some(sorted(covered))}"
             )
-        selected.update(found)
-    return catalogue.with_prerequisites(selected) & frozenset(covered)
+        asked.update(found)
+    return frozenset(asked)
 
 
 def _words(pattern: str) -> Iterable[str]:

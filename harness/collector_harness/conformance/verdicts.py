@@ -52,6 +52,8 @@ class Verdict(enum.StrEnum):
     """A collector under test died in a case of it, or did not come up for one."""
     HARNESS_ERROR = "harness-error"
     """The harness could not do what a case asks, or has no result for it."""
+    UNFINISHED = "unfinished"
+    """The run was interrupted before its cases had ended; nothing is known."""
     DESELECTED = "deselected"
     """It was not asked for."""
 
@@ -64,6 +66,16 @@ class Verdict(enum.StrEnum):
     def counts(self) -> bool:
         """Whether a MUST with this verdict fails the whole."""
         return self in (Verdict.FAIL, Verdict.TARGET_CRASHED, Verdict.FLAKY)
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether it leaves open how the collector does it."""
+        return self in (
+            Verdict.UNSUPPORTED,
+            Verdict.BLOCKED,
+            Verdict.UNFINISHED,
+            Verdict.DESELECTED,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +109,8 @@ class RequirementVerdict:
     """The ids of the breaches that it builds on; only for `blocked`."""
     reproduce: str = ""
     """A command line that verifies this requirement alone again; only where it did not pass."""
+    asked: bool = True
+    """Whether it was asked for itself, and not only because something else builds on it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +137,13 @@ class Verdicts:
     does not have, and entries of known failures that match nothing."""
     as_of: str | None = None
     """The version of the suite whose cases were run; None for all."""
+    interrupted: bool = False
+    """Whether the run ended before all of its cases had: then this is what is known so far."""
+
+    @property
+    def judged_nothing(self) -> bool:
+        """Whether nothing was found out about any requirement that was asked for."""
+        return all(each.verdict.tells_nothing for each in self.requirements if each.asked)
 
     @property
     def totals(self) -> Mapping[Verdict, int]:
@@ -132,10 +153,13 @@ class Verdicts:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 where a MUST is broken, flaky or blocked, or known failures or declarations are not
-        true; 6 where the harness failed, 4 where nothing was found out, else 0. A broken SHOULD is
-        reported and fails nothing, and so does what is known to fail and what that blocks.
+        """130 where it was interrupted; 1 where a MUST is broken, flaky or blocked, or known
+        failures or declarations are not true; 6 where the harness failed, 4 where nothing was
+        found out of what was asked, else 0. A broken SHOULD is reported and fails nothing, and so
+        does what is known to fail and what that blocks.
         """
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
         musts = [each for each in self.requirements if each.requirement.level == "MUST"]
         found = {each.verdict for each in self.requirements}
         excused = {
@@ -153,7 +177,7 @@ class Verdicts:
             return ExitCode.FAILED
         if Verdict.HARNESS_ERROR in found:
             return ExitCode.INTERNAL_FAULT
-        if found <= {Verdict.UNSUPPORTED, Verdict.DESELECTED}:
+        if self.judged_nothing:
             return ExitCode.NOTHING_RAN
         return ExitCode.OK
 
@@ -180,6 +204,7 @@ class Verdicts:
             "seconds": self.seconds,
             "calls": self.calls,
             "exit_code": int(self.exit_code),
+            "interrupted": self.interrupted,
             "totals": {verdict.value: count for verdict, count in self.totals.items()},
             "notices": list(self.notices),
             "findings": list(self.findings),
@@ -195,16 +220,22 @@ def decide(
     target: str,
     seed: int,
     known: Mapping[str, str] = MappingProxyType({}),
+    asked: frozenset[str] | None = None,
+    interrupted: bool = False,
 ) -> tuple[RequirementVerdict, ...]:
     """Returns the verdict of each id in `results`, in the catalogue's order.
 
-    `known` are the failures that are known and excused, by id with the reason.
+    `known` are the failures that are known and excused, by id with the reason. Of those that are
+    `selected` only the `asked` ones were asked for themselves, all where that is None. After an
+    `interrupted` run, what has no result is unfinished.
 
     A requirement that builds, however far down, on one whose cases showed a breach is blocked
     whatever its own cases say: a pass that rests on something broken proves nothing.
     """
     own = {
-        key: _own_verdict(cases) if key in selected else (Verdict.DESELECTED, "not selected")
+        key: _own_verdict(cases, interrupted)
+        if key in selected
+        else (Verdict.DESELECTED, "not selected")
         for key, cases in results.items()
     }
     for key, reason in known.items():
@@ -231,6 +262,7 @@ def decide(
                 reproduce=""
                 if verdict in (Verdict.PASS, Verdict.DESELECTED)
                 else reproduce(target, requirement.id, seed),
+                asked=requirement.id in (selected if asked is None else asked),
             )
         )
     return tuple(decided)
@@ -244,7 +276,7 @@ def _excused(verdict: Verdict, seen: str, reason: str) -> tuple[Verdict, str]:
     return verdict, seen
 
 
-def _own_verdict(cases: Sequence[CaseResult]) -> tuple[Verdict, str]:
+def _own_verdict(cases: Sequence[CaseResult], interrupted: bool) -> tuple[Verdict, str]:
     """Judges the cases of one requirement by themselves: the firmest finding wins."""
     for case in cases:
         passed = case.rounds.count(Outcome.PASSED)
@@ -263,6 +295,8 @@ def _own_verdict(cases: Sequence[CaseResult]) -> tuple[Verdict, str]:
                 return verdict, _reason(case.failure) if case.failure else outcome.value
     for case in cases:
         if case.outcome is None and not case.unsupported:
+            if interrupted:
+                return Verdict.UNFINISHED, "the run was interrupted before"
             return Verdict.HARNESS_ERROR, f"there is no result of {case.case}"
     unsupported = [case.unsupported for case in cases if case.unsupported]
     # A part that was seen does not vouch for a part that was not.
@@ -285,6 +319,7 @@ def _requirement_json(each: RequirementVerdict) -> dict[str, object]:
         "verdict": each.verdict.value,
         "reason": each.reason,
         "blocked_by": list(each.blocked_by),
+        "asked": each.asked,
         "cases": [
             {
                 "case": case.case,

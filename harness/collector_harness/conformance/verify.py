@@ -6,30 +6,40 @@ The cases are run by the scenario engine, like any other; what their results mea
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from collector_harness.conformance.applicability import Shown, is_left_out, unsupported
+from collector_harness.conformance.applicability import Shown, unsupported
 from collector_harness.conformance.haste import in_haste
 from collector_harness.conformance.judged import judged
 from collector_harness.conformance.known_failures import KnownFailures
-from collector_harness.conformance.ledger import Ledger, ledger
+from collector_harness.conformance.lib.checks import LibraryCase
 from collector_harness.conformance.observing import mismatches, observe
-from collector_harness.conformance.profiles import ALL, PROFILES
+from collector_harness.conformance.plan import Plan, make_plan
+from collector_harness.conformance.profiles import ALL
 from collector_harness.conformance.requirements import Catalogue, catalogue
-from collector_harness.conformance.selection import NothingSelected, select
 from collector_harness.conformance.smoke import smoke
-from collector_harness.conformance.suite import Suite, SuiteCase, load_suite
+from collector_harness.conformance.suite import SuiteCase
 from collector_harness.conformance.verdicts import CaseResult, Verdicts, decide, reproduce
-from collector_harness.events import CallFinished, CaseFinished, Emit, Event, Outcome, RunFinished
+from collector_harness.events import (
+    CallFinished,
+    CaseFinished,
+    Emit,
+    Event,
+    Outcome,
+    RunFinished,
+    RunStarted,
+)
 from collector_harness.scenario.engine import new_seed, run_cases
-from collector_harness.scenario.ordering import Shard, sharded
+from collector_harness.scenario.loading import Case
+from collector_harness.scenario.ordering import Shard
 from collector_harness.targets import AttachTarget, Target
 
-__all__ = ["DEFAULT_JOBS", "selected_suite", "verify"]
+__all__ = ["DEFAULT_JOBS", "verify"]
 
 DEFAULT_JOBS = 4
 """Cases that run at a time. Each may start several processes."""
@@ -50,6 +60,7 @@ async def verify(
     as_of: str | None = None,
     known: KnownFailures | None = None,
     shard: Shard | None = None,
+    when_interrupted: Callable[[Verdicts], None] = lambda _: None,
 ) -> Verdicts:
     """Returns the verdict on a collector, seen from outside.
 
@@ -57,135 +68,116 @@ async def verify(
     on; none select all of the `profile`. `emit` gets the events of the run, `suite` is a folder to
     use instead of the suite that is shipped, `rounds` is how often each case runs, `as_of` leaves
     out cases that came later, `known` are failures that are excused, and of the requirements
-    `shard` takes a part, with what it builds on. Raises `NothingSelected`
+    `shard` takes a part, with what it builds on. Where the run is cancelled, `when_interrupted`
+    gets what was found out so far before the cancellation goes on. Raises `NothingSelected`
     when there is nothing to run, `TargetFailed` when the target does not start or is no collector,
     and `InvalidInput` for a target, a pattern or a version that cannot be used.
     """
     target = in_haste(target)
     every = catalogue()
-    loaded, selected = selected_suite(
-        every, suite=suite, patterns=patterns, profile=profile, as_of=as_of
+    plan = make_plan(
+        every, target, suite=suite, patterns=patterns, profile=profile, as_of=as_of, shard=shard
     )
-    if shard is not None:
-        selected = _part(selected, shard, every)
     begin = time.perf_counter()
     seed = new_seed() if seed is None else seed
     first = await smoke(target)
-    asked = {
-        key: [each for each in loaded.cases[key] if not is_left_out(every[key], each, target)]
-        for key in selected
-    }
-    needs = {
-        name
-        for cases in asked.values()
-        for each in cases
-        for name in (each.scenario.file.needs if each.scenario is not None else ())
-    }
-    seen = await observe(target, first, needs)
+    seen = await observe(target, first, plan.needs)
     shown = Shown(capabilities=seen, collector_id=first.collector_id, probes=first.probes)
     reasons = {
-        each.name: unsupported(each, target, shown) for cases in asked.values() for each in cases
+        each.name: unsupported(each, target, shown)
+        for cases in plan.cases.values()
+        for each in cases
     }
-    record = _Record(emit=emit)
-    # What others build on comes first, and a case that stands for several runs once.
-    runnable = {
-        each.name: each
-        for key in every.in_dependency_order()
-        if key in selected
-        for each in asked[key]
-        if not reasons[each.name]
-    }
+    record = _Record(
+        emit=emit, asked=() if plan.asked == plan.selected else tuple(sorted(plan.asked))
+    )
+
+    def concluded(*, interrupted: bool = False) -> Verdicts:
+        requirements = decide(
+            {
+                key: [
+                    _result(
+                        each,
+                        [record.finished.get(case.id) for case in each.rounds(rounds)],
+                        unsupported=reasons.get(each.name, ""),
+                        reproduce=reproduce(str(target), key, seed),
+                        interrupted=interrupted,
+                    )
+                    for each in plan.cases.get(key, cases)
+                ]
+                for key, cases in plan.suite.cases.items()
+            },
+            selected=plan.selected,
+            asked=plan.asked,
+            catalogue=every,
+            target=str(target),
+            seed=seed,
+            known={} if known is None else known.on(datetime.now(UTC).date()),
+            interrupted=interrupted,
+        )
+        lacking, silent = mismatches(target, seen)
+        # Of what an interrupted run has not come to, nobody knows whether it is known.
+        stale = known.unmatched(requirements) if known is not None and not interrupted else ()
+        verdicts = Verdicts(
+            suite_version=every.version,
+            target=str(target),
+            seed=seed,
+            requirements=requirements,
+            uncovered=tuple(each.id for each in every if each.id not in plan.suite.covered),
+            seconds=time.perf_counter() - begin,
+            calls=record.calls,
+            notices=(*first.notices, *silent),
+            findings=(*lacking, *stale),
+            as_of=as_of,
+            interrupted=interrupted,
+        )
+        ids = {
+            each.name: tuple(case.id for case in each.rounds(rounds))
+            for cases in plan.suite.cases.values()
+            for each in cases
+        }
+        for event in judged(verdicts, catalogue=every, ids=ids):
+            record(event)
+        record.end(verdicts.exit_code)
+        return verdicts
+
     try:
         # With nothing to run it tells of a run of nothing: a stream is never without an end.
         await run_cases(
-            [
-                case
-                for each in sorted(runnable.values(), key=_longest_first)
-                for case in each.rounds(rounds)
-            ],
+            _in_order(plan, every, reasons, rounds),
             target=target,
             emit=record,
             # One that runs already is one for all.
             jobs=1 if isinstance(target, AttachTarget) else jobs,
             seed=seed,
         )
+    except asyncio.CancelledError:
+        when_interrupted(concluded(interrupted=True))
+        raise
     except BaseException:
         record.end(None)
         raise
-    results = {
-        key: [
-            _result(
-                each,
-                [record.finished.get(case.id) for case in each.rounds(rounds)],
-                unsupported=reasons.get(each.name, ""),
-                reproduce=reproduce(str(target), key, seed),
-            )
-            for each in asked.get(key, cases)
-        ]
-        for key, cases in loaded.cases.items()
+    return concluded()
+
+
+def _in_order(
+    plan: Plan, every: Catalogue, reasons: Mapping[str, str], rounds: int
+) -> list[Case | LibraryCase]:
+    """Returns what is to be run. What others build on comes first, and a case that stands for
+    several requirements once.
+    """
+    runnable = {
+        each.name: each
+        for key in every.in_dependency_order()
+        if key in plan.selected
+        for each in plan.cases[key]
+        if not reasons[each.name]
     }
-    lacking, silent = mismatches(target, seen)
-    excused: Mapping[str, str] = {}
-    if known is not None:
-        excused = known.on(datetime.now(UTC).date())
-    requirements = decide(
-        results, selected=selected, catalogue=every, target=str(target), seed=seed, known=excused
-    )
-    verdicts = Verdicts(
-        suite_version=every.version,
-        target=str(target),
-        seed=seed,
-        requirements=requirements,
-        uncovered=tuple(each.id for each in every if each.id not in loaded.covered),
-        seconds=time.perf_counter() - begin,
-        calls=record.calls,
-        notices=(*first.notices, *silent),
-        findings=(*lacking, *(known.unmatched(requirements) if known is not None else ())),
-        as_of=as_of,
-    )
-    ids = {
-        each.name: tuple(case.id for case in each.rounds(rounds))
-        for cases in loaded.cases.values()
-        for each in cases
-    }
-    for event in judged(verdicts, catalogue=every, ids=ids):
-        record(event)
-    record.end(verdicts.exit_code)
-    return verdicts
-
-
-def selected_suite(
-    every: Catalogue,
-    *,
-    suite: Path | None,
-    patterns: Sequence[str],
-    profile: str = ALL,
-    as_of: str | None = None,
-) -> tuple[Suite, frozenset[str]]:
-    """Returns the suite, as it was at a version where one is given, and the ids to verify."""
-    loaded = load_suite(suite, catalogue=every)
-    if as_of is not None:
-        loaded = _as_of(loaded, ledger(), as_of)
-    chosen = frozenset(loaded.covered)
-    if not chosen:
-        raise NothingSelected("the suite has no cases: nothing can be verified")
-    if PROFILES[profile]:
-        # What a profile names and no case is for yet is told among the uncovered.
-        chosen = select(PROFILES[profile], covered=loaded.covered, catalogue=every, lenient=True)
-    if patterns:
-        named = select(patterns, covered=loaded.covered, catalogue=every)
-        chosen = every.with_prerequisites(named & chosen) & frozenset(loaded.covered)
-    if not chosen:
-        raise NothingSelected(f"nothing of the profile '{profile}' is selected")
-    return loaded, chosen
-
-
-def _part(selected: frozenset[str], shard: Shard, every: Catalogue) -> frozenset[str]:
-    """Returns a part of the requirements; what they build on is verified in each part again."""
-    part = sharded(sorted(selected), shard, key=str)
-    if not part:
-        raise NothingSelected(f"none of {len(selected)} requirements belongs to shard {shard}")
-    return every.with_prerequisites(part) & selected
+    return [
+        case
+        for each in sorted(runnable.values(), key=_longest_first)
+        for case in each.rounds(rounds)
+    ]
 
 
 def _longest_first(case: SuiteCase) -> float:
@@ -194,26 +186,20 @@ def _longest_first(case: SuiteCase) -> float:
     return -limit.total_seconds() if isinstance(limit, timedelta) else 0.0
 
 
-def _as_of(suite: Suite, entries: Ledger, version: str) -> Suite:
-    existing = entries.as_of(version)
-    kept = {
-        key: tuple(each for each in cases if each.name in existing)
-        for key, cases in suite.cases.items()
-    }
-    return Suite(cases={key: cases for key, cases in kept.items() if cases})
-
-
 def _result(
     case: SuiteCase,
     rounds: Sequence[CaseFinished | None],
     *,
     unsupported: str,
     reproduce: str,
+    interrupted: bool,
 ) -> CaseResult:
     finished = [each for each in rounds if each is not None]
-    if unsupported or len(finished) < len(rounds):
+    worst = min(finished, key=lambda each: _WORST.index(each.outcome), default=None)
+    # A round that went wrong is known whatever the others would have come to.
+    known = interrupted and worst is not None and worst.outcome is not Outcome.PASSED
+    if unsupported or worst is None or (len(finished) < len(rounds) and not known):
         return CaseResult(case=case.name, source=case.source, outcome=None, unsupported=unsupported)
-    worst = min(finished, key=lambda each: _WORST.index(each.outcome))
     failure = worst.failure
     return CaseResult(
         case=case.name,
@@ -234,6 +220,7 @@ class _Record:
     """
 
     emit: Emit | None
+    asked: tuple[str, ...]
     calls: int = 0
     last: RunFinished | None = None
     finished: dict[str, CaseFinished] = field(default_factory=dict)
@@ -243,6 +230,8 @@ class _Record:
             self.calls += 1
         elif isinstance(event, CaseFinished):
             self.finished[event.case] = event
+        elif isinstance(event, RunStarted):
+            event = replace(event, asked=self.asked)
         elif isinstance(event, RunFinished):
             self.last = event
             return

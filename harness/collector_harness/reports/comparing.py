@@ -15,7 +15,7 @@ from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem
 from collector_harness.reports.escaping import one_line
 from collector_harness.reports.lines import Line, Span, Style, line
 from collector_harness.reports.reading import read_stream
-from collector_harness.reports.recording import recorded
+from collector_harness.reports.recording import INTERRUPTED, recorded
 from collector_harness.reports.table import counted
 
 __all__ = ["Difference", "Standing", "compare", "read_standing", "render_difference"]
@@ -65,6 +65,8 @@ class Difference:
     unchanged: int
     incomplete: str = ""
     """Why the newer one proves nothing as a whole."""
+    old_incomplete: str = ""
+    """Why the older one does not; then much is new that only was not reached before."""
 
     @property
     def exit_code(self) -> int:
@@ -133,7 +135,12 @@ def _of_document(path: Path) -> Standing:
             raise refused
         if verdict != "deselected":
             states[key] = verdict
-    return Standing(name=str(path), of="requirements", states=states)
+    return Standing(
+        name=str(path),
+        of="requirements",
+        states=states,
+        incomplete=INTERRUPTED if document.get("interrupted") is True else "",
+    )
 
 
 def compare(old: Standing, new: Standing) -> Difference:
@@ -149,6 +156,7 @@ def compare(old: Standing, new: Standing) -> Difference:
         gone=tuple((key, was, "") for key, was in old.states.items() if key not in new.states),
         unchanged=len(both) - len(moved),
         incomplete=new.incomplete,
+        old_incomplete=old.incomplete,
     )
 
 
@@ -169,6 +177,9 @@ def _lines(found: Difference) -> Iterator[Line]:
             told = " -> ".join(one_line(state, 40) for state in (was, now) if state)
             yield line(Span(f"{name:<7}", style), Span(one_line(key, 300), "strong"), f"  {told}")
     if found.incomplete:
-        yield line(Span("incomplete ", "bad"), one_line(found.incomplete, 300))
+        yield line(Span("incomplete ", "bad"), "the newer one: ", one_line(found.incomplete, 300))
+    if found.old_incomplete:
+        told = one_line(found.old_incomplete, 300)
+        yield line(Span("incomplete ", "warning"), "the older one: ", told)
     counts = ", ".join(f"{len(each)} {name}" for name, _, each in kinds)
     yield line(f"{counts}, {counted(found.unchanged, 'other')} as before")

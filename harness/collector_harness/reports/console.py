@@ -60,7 +60,8 @@ class ConsoleReport:
 
     Without `verbose` cards are short, a long table is cut, and on a terminal cases that passed
     are only counted; with it everything is shown, each step and call included. Where a
-    verdict follows, meshes are not named, and cards, table and summary are left to it.
+    verdict follows, meshes are not named, and cards, table and summary are left to it; what passed
+    of requirements that nobody asked for themselves is one line.
     """
 
     def __init__(
@@ -84,6 +85,9 @@ class ConsoleReport:
         self._seed: int | None = None
         self._planned = 0
         self._done = 0
+        self._asked: frozenset[str] = frozenset()
+        self._beneath: list[CaseFinished] = []
+        """What passed of requirements that were not asked for themselves."""
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -105,6 +109,7 @@ class ConsoleReport:
                 self._screen.show([line(Span("note: ", "warning"), note)])
             case RunStarted():
                 self._seed, self._planned = event.seed, event.cases
+                self._asked = frozenset(event.asked)
                 target = one_line(event.target, TEXT)
                 what = (
                     f"{counted(event.cases, 'case')} of {counted(event.scenarios, 'scenario')} "
@@ -128,10 +133,17 @@ class ConsoleReport:
         steps = self._steps.pop(event.case, [])
         if event.outcome is not Outcome.PASSED:
             self._failures.append(event)
-        if event.outcome is not Outcome.PASSED or self._list_passed:
+        passed = event.outcome is Outcome.PASSED
+        if passed and not self._verbose and self._is_beneath(event):
+            self._beneath.append(event)
+        elif not passed or self._list_passed:
             shown = _OUTCOMES[event.outcome], Span(one_line(short_case(event.case), TEXT))
             self._screen.show([line(*shown, Span(f"  {duration(event.seconds)}", "faint")), *steps])
         self._advance()
+
+    def _is_beneath(self, event: CaseFinished) -> bool:
+        """Whether a case only shows something on which what was asked for builds."""
+        return bool(self._asked) and self._asked.isdisjoint(event.requirements)
 
     def _advance(self) -> None:
         running = next(iter(self._running), "")
@@ -146,6 +158,10 @@ class ConsoleReport:
 
     def _finish(self, event: RunFinished) -> None:
         self._screen.end()
+        if self._beneath:
+            ids = sorted({key for each in self._beneath for key in each.requirements})
+            told = f"{counted(len(self._beneath), 'case')} of what it builds on: {', '.join(ids)}"
+            self._screen.show([line(_OUTCOMES[Outcome.PASSED], one_line(told, 3 * TEXT))])
         if self._verdict_follows:
             return
         bounds = WHOLE if self._verbose else SHORT

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from collector_harness.events import (
     CallFinished,
@@ -25,7 +26,10 @@ from collector_harness.events import (
     VerdictReached,
 )
 
-__all__ = ["CaseRecord", "Recording", "StepRecord", "recorded"]
+__all__ = ["INTERRUPTED", "CaseRecord", "Recording", "StepRecord", "recorded"]
+
+INTERRUPTED: Final = "the run was interrupted before all of it was done"
+"""Why a run that somebody interrupted is incomplete."""
 
 _MOST_CALLS = 2_000
 _MOST_STEPS = 2_000
@@ -115,7 +119,7 @@ class Recording:
         if self.finished is None:
             return "the stream was cut off: it has no end, so what is missing is not known"
         if self.finished.interrupted:
-            return "the run was interrupted before all of it was done"
+            return INTERRUPTED
         unfinished = sum(each.finished is None for each in self.cases.values())
         if unfinished:
             return f"{unfinished} of {len(self.cases)} cases have no result"

@@ -76,19 +76,30 @@ def test_a_verdict_that_cannot_be_given_is_no_success(
     assert "Traceback" not in ended.stderr
 
 
-def test_an_interrupted_verification_leaves_no_verdict(
-    background: Background, tmp_path: Path
+def test_an_interrupted_verification_tells_what_is_known_so_far(
+    background: Background, run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "verdict.json").write_text("{}")
-    process = background("verify", REFERENCE, "--json", "verdict.json")
+    process = background(
+        "verify", REFERENCE, "--json", "verdict.json", "--jsonl", "events.jsonl", "-j", "1"
+    )
     assert process.stdout is not None
     assert " cases of " in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "verdict on" not in rest
-    assert not (tmp_path / "verdict.json").exists()
+    assert "interrupted: " in rest
+    assert "proves nothing as a whole" in rest
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    assert verdict["interrupted"] is True
+    assert verdict["exit_code"] == 130
+    assert verdict["totals"]["unfinished"] > 0
     assert "Traceback" not in (tmp_path / "log").read_text()
+    for newer in ("verdict.json", "events.jsonl"):
+        ended = run("report", "diff", "verdict.json", newer)
+        assert ended.returncode == 1, ended.stderr
+        assert "incomplete the newer one: the run was interrupted" in ended.stdout
+        assert "incomplete the older one: the run was interrupted" in ended.stdout
 
 
 def test_a_topology_is_held_up_until_it_is_interrupted_and_nothing_is_left(

@@ -12,10 +12,10 @@ from collector_harness.conformance.rendering import render_verdicts
 from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.selection import NothingSelected
 from collector_harness.conformance.suite import load_suite
-from collector_harness.conformance.verdicts import Verdict
+from collector_harness.conformance.verdicts import Verdict, Verdicts
 from collector_harness.conformance.verify import verify
 from collector_harness.errors import ExitCode, InvalidInput, TargetFailed
-from collector_harness.events import CaseFinished, RunFinished, RunStarted
+from collector_harness.events import CaseFinished, RequirementJudged, RunFinished, RunStarted
 from collector_harness.reports.lines import plain
 from collector_harness.targets import Reference, parse_target
 from collector_reference import Collector, CollectorSettings
@@ -267,24 +267,65 @@ def test_a_finding_can_be_read_and_pasted(judge, tmp_path):
     assert "collector-harness verify reference -k DSP-004 --seed 7" in text
 
 
-def test_an_interrupted_run_gives_no_verdict_and_leaves_nothing(tmp_path):
+def test_what_passes_beneath_is_no_verdict_on_what_was_asked(judge, stranger):
+    verdicts = judge(stranger("without_probe"), patterns=["SRV-001"])
+    beneath = [each for each in verdicts.requirements if each.verdict is Verdict.PASS]
+    assert beneath
+    assert not any(each.asked for each in beneath)
+    assert verdicts["SRV-001"].asked
+    assert verdicts["SRV-001"].verdict is Verdict.UNSUPPORTED
+    assert verdicts.exit_code is ExitCode.NOTHING_RAN
+    text = plain(render_verdicts(verdicts))
+    assert "asked for: SRV-001 unsupported" in text
+    assert "nothing was judged of what was asked" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("exec:./nope --port 0", r"there is no command './nope': looked for from {here}"),
+        ("exec:nope-nowhere", r"there is no command 'nope-nowhere': no folder of PATH has one"),
+        ("exec:./plain.txt", r"'./plain.txt' in {here} is no program"),
+    ],
+)
+def test_a_command_that_there_is_not_is_told_with_where_it_was_looked_for(
+    target, told, judge, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.txt").write_text("no program")
+    with pytest.raises(TargetFailed) as caught:
+        judge(target)
+    assert told.format(here=tmp_path) in str(caught.value)
+    assert "node" not in str(caught.value)
+    assert caught.value.exit_code is ExitCode.TARGET_FAILED
+
+
+def test_an_interrupted_run_tells_what_is_known_and_leaves_nothing(tmp_path):
     sleep = (
         "{serve: shop/conformance.Probe.Sleep, deadline: 60s, "
         'input: {"@type": google.protobuf.Duration, value: 60s}}'
     )
     text = scenario(sleep).replace("[shop]", "[shop], probe: [shop]")
     (tmp_path / "x.scenario.yaml").write_text(text)
+    good, bad = "{list: shop}", "{lookup: shop/Nothing, expect: {status: OK}}"
+    (tmp_path / "a.scenario.yaml").write_text(scenario(good, key="REG-010", title="good"))
+    (tmp_path / "b.scenario.yaml").write_text(scenario(bad, key="WIR-008", title="bad"))
 
     async def interrupted() -> None:
         events: list[object] = []
+        known: list[Verdicts] = []
         under_way = asyncio.Event()
 
         def emit(event: object) -> None:
             events.append(event)
-            if type(event).__name__ == "StepStarted":
+            ended = sum(isinstance(each, CaseFinished) for each in events)
+            begun = sum(type(each).__name__ == "CaseStarted" for each in events)
+            if (ended, begun) == (2, 3):
                 under_way.set()
 
-        task = asyncio.create_task(verify(Reference(), suite=tmp_path, emit=emit))
+        task = asyncio.create_task(
+            verify(Reference(), suite=tmp_path, emit=emit, when_interrupted=known.append)
+        )
         await under_way.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -292,6 +333,17 @@ def test_an_interrupted_run_gives_no_verdict_and_leaves_nothing(tmp_path):
         finished = events[-1]
         assert isinstance(finished, RunFinished)
         assert finished.interrupted
+        assert finished.exit_code == ExitCode.INTERRUPTED
+        (verdicts,) = known
+        assert {each.requirement.id: each.verdict for each in verdicts.requirements} == {
+            "REG-010": Verdict.PASS,
+            "WIR-008": Verdict.FAIL,
+            "DSP-004": Verdict.UNFINISHED,
+        }
+        assert verdicts.exit_code is ExitCode.INTERRUPTED
+        assert verdicts.as_json()["interrupted"] is True
+        told = {each.requirement for each in events if isinstance(each, RequirementJudged)}
+        assert told == {"REG-010", "WIR-008", "DSP-004"}
         assert [each for each in asyncio.all_tasks() if each is not asyncio.current_task()] == []
 
     asyncio.run(interrupted())

@@ -68,6 +68,7 @@ def test_the_stream_opens_with_its_version_and_closes_with_the_verdict(tmp_path:
         "version": 1,
         "began": "",
         "part": None,
+        "asked": [],
     }
     assert last["exit_code"] == 1
     assert last["totals"] == {"scenarios": 1, "cases": 2, "passed": 1, "failed": 1}

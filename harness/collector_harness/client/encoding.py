@@ -15,6 +15,7 @@ from google.protobuf import json_format, struct_pb2, wrappers_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import EncodeError, Message
 
+from collector_harness.client.decoding import json_values
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.errors import InvalidInput, Problem
 
@@ -184,7 +185,9 @@ def _typed(value: Mapping[str, object], types: TypePool | None) -> AnyMessage:
         )
     full = dict(value) | {"@type": url if "/" in url else _PREFIX + url}
     try:
-        return json_format.ParseDict(full, AnyMessage(), descriptor_pool=pool.descriptors)
+        # In JSON bytes are base64.
+        values = cast(dict[str, object], json_values(full))
+        return json_format.ParseDict(values, AnyMessage(), descriptor_pool=pool.descriptors)
     except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(
             Problem(message=f"the input does not fit the message type '{name}': {error}")

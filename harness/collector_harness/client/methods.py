@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any, cast
 
 import grpc.aio
 from google.protobuf import json_format
@@ -10,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from collector_harness.client.decoding import json_values
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reflection import Reflection
 from collector_harness.client.reply import Metadata
@@ -102,7 +104,9 @@ def request_message(method: MethodDescriptor, request: object) -> Message:
     pool = method.input_type.file.pool
     try:
         if request is not None:
-            json_format.ParseDict(request, message, descriptor_pool=pool)  # type: ignore[arg-type]
+            # In JSON bytes are base64: taken as they are, they would be read as if they were that.
+            values = cast(dict[str, Any], json_values(request))
+            json_format.ParseDict(values, message, descriptor_pool=pool)
     except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
         fields = ", ".join(field.name for field in method.input_type.fields)
         unfit = InvalidInput(

@@ -21,6 +21,7 @@ from collector_harness.faults.plan import FaultPlan
 from collector_harness.scenario.checks import check_document
 from collector_harness.scenario.definitions import Library, read_library
 from collector_harness.scenario.fault_plan import plan_for
+from collector_harness.scenario.handlers import handler_problems
 from collector_harness.scenario.matching_syntax import matcher_clashes
 from collector_harness.scenario.model import (
     BlockStep,
@@ -193,13 +194,17 @@ def _check(document: Document) -> Scenario:
         problems += error.problems
         library = Library(document=document, written=_definitions_alone(document))
     problems += check_document(document, topology, library)
+    if topology is not None:
+        problems += handler_problems(topology, document)
     if problems:
         raise InvalidInput(_in_order(problems))
     assert file is not None
     assert topology is not None
     scenario = Scenario(file=file, topology=topology, document=document, library=library)
     problems += name_problems(scenario.every_step(), topology)
-    problems += payload_problems(scenario.every_step(), topology, default_via=file.defaults.via)
+    problems += payload_problems(
+        scenario.every_step(), topology, default_via=file.defaults.via, cases=file.cases
+    )
     if problems:
         raise InvalidInput(_in_order(problems))
     return scenario

@@ -236,8 +236,9 @@ def status_faults(expected: object, place: Location) -> Iterator[Finding]:
     """Yields statuses that no answer of gRPC can have."""
     for here, value in _values(expected, place):
         if not isinstance(value, str):
-            hint = "write for example NOT_FOUND, or match `code`"
-            yield Finding(here, "a status is a name", hint)
+            yield Finding(
+                here, "a status is a name", "write for example NOT_FOUND, or match `code`"
+            )
         elif value not in (*STATUSES, *ODD_STATUSES) and not _NUMBER.fullmatch(value):
             hint = did_you_mean(value, STATUSES, what="the statuses are")
             yield Finding(here, f"there is no status '{value}'", hint)
@@ -251,8 +252,8 @@ def http_status_faults(expected: object, place: Location) -> Iterator[Finding]:
         elif isinstance(value, str | bool):
             told = f"an HTTP status is a number, and '{value}' is gRPC's"
             known = value in STATUSES
-            hint = "write for example 200, or {$ge: 200, $lt: 300} for any that is well"
-            yield Finding(here, told if known else f"'{value}' is no HTTP status", hint)
+            remedy = "write for example 200, or {$ge: 200, $lt: 300} for any that is well"
+            yield Finding(here, told if known else f"'{value}' is no HTTP status", remedy)
 
 
 def _values(expected: object, place: Location) -> Iterator[tuple[Location, object]]:

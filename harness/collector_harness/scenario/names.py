@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collector_harness.documents import Document
 from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.errors import Problem
+from collector_harness.scenario.handlers import Handlers
 from collector_harness.scenario.model import (
     CallStep,
     DispatchStep,
@@ -59,12 +60,14 @@ def name_problems(
             for name in (*node.namespaces, *node.probe, *(each.namespace for each in node.serves))
         }
     )
+    steps = list(steps)
+    handlers = Handlers(topology, (step for _, step, _ in steps))
     for location, step, document in steps:
         if not isinstance(step, RpcStep | StreamStep) or not _expects_ok(step):
             continue
         if isinstance(step, DispatchStep | ServeStep):
             if isinstance(step.method, MethodName):
-                for message, hint in _of_method(step.method, namespaces):
+                for message, hint in _of_method(step.method, namespaces, handlers):
                     place = document.position((*location, step.action))
                     yield Problem(message=message, position=place, hint=hint)
         elif isinstance(step, CallStep | StreamStep) and "${" not in step.rpc:
@@ -83,7 +86,9 @@ def _expects_ok(step: RpcStep | StreamStep) -> bool:
     return told.get("status") == "OK"
 
 
-def _of_method(name: MethodName, namespaces: list[str]) -> Iterator[tuple[str, str | None]]:
+def _of_method(
+    name: MethodName, namespaces: list[str], handlers: Handlers
+) -> Iterator[tuple[str, str | None]]:
     if not name.namespace or "${" in f"{name.namespace}{name.service}{name.method}":
         return
     if namespaces and name.namespace not in namespaces:
@@ -96,6 +101,8 @@ def _of_method(name: MethodName, namespaces: list[str]) -> Iterator[tuple[str, s
             f"{_PROBE} has no method '{name.method}', and the call is expected to go well",
             did_you_mean(name.method, PROBE_METHODS, what="its methods are"),
         )
+    elif name.service and name.service != _PROBE and name.method:
+        yield from handlers.faults(name.namespace, name.service, name.method)
 
 
 def _requests(step: CallStep | StreamStep) -> list[tuple[Location, object]]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from collector_harness.documents import Document
 from collector_harness.documents.suggestions import did_you_mean
 from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem
+from collector_harness.scenario.captured import OWN_FORMS, Captured
+from collector_harness.scenario.fitting import Fitting, Found
 from collector_harness.scenario.model import (
     CallStep,
     DispatchStep,
@@ -28,23 +31,13 @@ from collector_harness.scenario.responses import response_findings
 from collector_harness.topology.values import Topology
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import FieldDescriptor
-
     from collector_harness.client.pools import TypePool
 
 __all__ = ["payload_problems"]
 
 Location = tuple[str | int, ...]
-Found = tuple[Location, str, str | None, bool]
-"""A place below the step, what is wrong there, what to do, and whether its key is meant."""
-
-_OWN_FORMS = "google.protobuf."
-"""Types that have forms of their own in JSON."""
-_DESCRIPTORS = "google/protobuf/descriptor.proto"
-"""The file of those among them that have not."""
 _KNOWN = ("google.protobuf.", "collector.")
 _CALLED = ("collector.", "conformance.Port", "grpc.health.v1.")
-_DEEPEST = 64
 
 
 def payload_problems(
@@ -52,20 +45,25 @@ def payload_problems(
     topology: Topology,
     *,
     default_via: str | None = None,
+    cases: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> Iterator[Problem]:
-    """Yields every field, enum value and type in a payload that there is not, with its place."""
+    """Yields every field, enum value, type and scalar in a payload that cannot be, with its place.
+
+    `cases` are the rows that `${case.…}` leads to.
+    """
+    steps = list(steps)
     protos = {node.name: node.protos for node in topology.nodes}
     protos |= {service.name: service.protos for service in topology.services}
     alone = [node.name for node in topology.nodes if node.peer is None]
-    pools = _Pools(protos)
+    pools = _Pools(protos, default_via or (alone[0] if len(alone) == 1 else ""))
+    fitting = Fitting(Captured((step for _, step, _ in steps), pools.method_of), cases)
     for location, step, document in steps:
         if isinstance(step, DispatchStep | ServeStep):
-            found = _of_input(step.input)
+            found = _of_input(step.input, fitting)
         elif isinstance(step, CallStep | StreamStep) and "${" not in step.rpc:
-            via = step.via or default_via or (alone[0] if len(alone) == 1 else "")
-            found = _of_call(step, pools.of(via))
+            found = _of_call(step, pools, fitting)
         elif isinstance(step, RegisterStep):
-            found = _of_registration(step.record)
+            found = _of_registration(step.record, fitting)
         else:
             continue
         for place, message, hint, key in found:
@@ -76,8 +74,10 @@ def payload_problems(
 class _Pools:
     """The descriptors that nodes bring, read when a call first needs them."""
 
-    def __init__(self, protos: Mapping[str, tuple[Path, ...]]) -> None:
+    def __init__(self, protos: Mapping[str, tuple[Path, ...]], default_via: str) -> None:
+        """`default_via` is called by steps that name nobody."""
         self._protos = protos
+        self._default_via = default_via
         self._pools: dict[str, TypePool | None] = {}
 
     def of(self, name: str) -> TypePool | None:
@@ -87,6 +87,23 @@ class _Pools:
         if name not in self._pools:
             self._pools[name] = self._read(self._protos.get(name, ()))
         return self._pools[name]
+
+    def methods_of(self, service: str, step: Step) -> tuple[Mapping[str, Any] | None, bool]:
+        """Returns the methods of a service that a step calls, by their names, and whether it is the
+        node that brings them and not the contract; None where they are not known.
+        """
+        pool = self.of(getattr(step, "via", None) or self._default_via)
+        methods = None if pool is None else pool.methods(service)
+        if methods is not None or not service.startswith(_CALLED):
+            return methods, methods is not None
+        from collector_harness.client.pools import known_types
+
+        return known_types().methods(service), False
+
+    def method_of(self, rpc: str, step: Step) -> Any:
+        """Returns the method that a step calls, as `captured.MethodOf` says."""
+        service, _, name = rpc.removeprefix("/").rpartition("/")
+        return (self.methods_of(service, step)[0] or {}).get(name)
 
     def _read(self, files: tuple[Path, ...]) -> TypePool | None:
         if not files:
@@ -100,7 +117,7 @@ class _Pools:
             return None
 
 
-def _of_call(step: CallStep | StreamStep, pool: TypePool | None) -> Iterator[Found]:
+def _of_call(step: CallStep | StreamStep, pools: _Pools, fitting: Fitting) -> Iterator[Found]:
     service, _, name = step.rpc.removeprefix("/").rpartition("/")
     requests: list[tuple[object, Location]]
     if isinstance(step, CallStep):
@@ -111,12 +128,7 @@ def _of_call(step: CallStep | StreamStep, pool: TypePool | None) -> Iterator[Fou
             for index, line in enumerate(step.script)
             if "send" in line.model_fields_set
         ]
-    methods = None if pool is None else pool.methods(service)
-    given = methods is not None
-    if methods is None and service.startswith(_CALLED):
-        from collector_harness.client.pools import known_types
-
-        methods = known_types().methods(service)
+    methods, given = pools.methods_of(service, step)
     if methods is None:
         return
     if name not in methods:
@@ -129,11 +141,11 @@ def _of_call(step: CallStep | StreamStep, pool: TypePool | None) -> Iterator[Fou
         yield (step.action,), f"the service '{service}' has no method '{name}'", hint, False
         return
     for value, place in requests:
-        yield from _of_message(methods[name].input_type, value, place)
+        yield from fitting.message(methods[name].input_type, value, place)
     yield from response_findings(step, methods[name])
 
 
-def _of_registration(record: Registration) -> Iterator[Found]:
+def _of_registration(record: Registration, fitting: Fitting) -> Iterator[Found]:
     """What is registered is itself a message: of descriptor.proto."""
     if record.descriptor is None and record.proto is None and not record.methods:
         return
@@ -141,20 +153,20 @@ def _of_registration(record: Registration) -> Iterator[Found]:
 
     place: Location = ("register",)
     if record.proto is not None:
-        yield from _of_message(
+        yield from fitting.message(
             kinds.FileDescriptorProto.DESCRIPTOR, record.proto, (*place, "proto")
         )
     if record.descriptor is not None:
-        yield from _of_message(
+        yield from fitting.message(
             kinds.ServiceDescriptorProto.DESCRIPTOR, record.descriptor, (*place, "descriptor")
         )
     for index, method in enumerate(record.methods or ()):
-        yield from _of_message(
+        yield from fitting.message(
             kinds.MethodDescriptorProto.DESCRIPTOR, method, (*place, "methods", index)
         )
 
 
-def _of_input(value: object) -> Iterator[Found]:
+def _of_input(value: object, fitting: Fitting) -> Iterator[Found]:
     if not isinstance(value, Mapping) or "@bytes" in value:
         return
     url = value.get("@type")
@@ -171,7 +183,7 @@ def _of_input(value: object) -> Iterator[Found]:
         yield ("input", "@type"), f"the message type '{name}' is not known", hint, False
         return
     fields = {key: item for key, item in value.items() if key != "@type"}
-    yield from _of_message(kind.DESCRIPTOR, fields, ("input",))
+    yield from fitting.message(kind.DESCRIPTOR, fields, ("input",))
 
 
 def _known_names() -> list[str]:
@@ -180,55 +192,4 @@ def _known_names() -> list[str]:
         *("FloatValue", "Int32Value", "Int64Value", "ListValue", "StringValue", "Struct"),
         *("Timestamp", "UInt32Value", "UInt64Value", "Value"),
     )
-    return [f"{_OWN_FORMS}{kind}" for kind in kinds]
-
-
-def _of_message(kind: Any, value: object, place: Location, depth: int = 0) -> Iterator[Found]:
-    if not isinstance(value, Mapping) or depth > _DEEPEST:
-        return
-    if kind.full_name.startswith(_OWN_FORMS) and kind.file.name != _DESCRIPTORS:
-        return
-    fields: dict[str, FieldDescriptor] = {}
-    for field in kind.fields:
-        fields |= {field.name: field, field.json_name: field}
-    for key, item in value.items():
-        if not isinstance(key, str) or key.startswith(("$", "@", "[")) or "${" in key:
-            continue
-        if key not in fields:
-            names = [field.name for field in kind.fields]
-            hint = did_you_mean(key, names, what="its fields are")
-            yield (*place, key), f"{kind.name} has no field '{key}'", hint, True
-            continue
-        yield from _of_field(fields[key], item, (*place, key), depth)
-
-
-def _of_field(field: FieldDescriptor, value: Any, place: Location, depth: int) -> Iterator[Found]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _of_field(field, item, (*place, index), depth + 1)
-    elif value is None or (isinstance(value, str) and "${" in value):
-        return
-    elif field.message_type is not None:
-        entry = field.message_type
-        if entry.GetOptions().map_entry and isinstance(value, Mapping):
-            for key, item in value.items():
-                yield from _of_field(
-                    entry.fields_by_name["value"], item, (*place, str(key)), depth + 1
-                )
-        else:
-            yield from _of_message(entry, value, place, depth + 1)
-    elif field.enum_type is not None:
-        names = list(field.enum_type.values_by_name)
-        if isinstance(value, str) and value not in names:
-            hint = did_you_mean(value, names, what="its values are")
-            yield place, f"{field.enum_type.name} has no value '{value}'", hint, False
-    elif field.cpp_type == field.CPPTYPE_STRING and isinstance(value, int | float):
-        what = "bytes, in base64" if field.type == field.TYPE_BYTES else "text"
-        yield (
-            place,
-            f"the field '{field.name}' takes {what}, not {value}",
-            "put it in quotes",
-            False,
-        )
-    elif field.cpp_type == field.CPPTYPE_BOOL and not isinstance(value, bool):
-        yield place, f"the field '{field.name}' takes true or false, not {value!r}", None, False
+    return [f"{OWN_FORMS}{kind}" for kind in kinds]

@@ -119,7 +119,7 @@ def test_a_method_that_is_not_registered_is_unimplemented(run_all: Run, alone: W
             + DID_YOU_MEAN.format("collector.CollectorRegistry"),
         ),
         (
-            '{call: grpc.health.v1.Health/Check, input: {service: "${seed}"}, expect: {code: 13}}',
+            '{call: grpc.health.v1.Health/Check, foreach: [7], input: {service: "${item}"}}',
             "the request does not fit grpc.health.v1.HealthCheckRequest: ",
         ),
         (
@@ -136,3 +136,26 @@ def test_what_cannot_be_sent_is_an_error_at_its_step(
     assert ran.exit_code is ExitCode.INVALID_INPUT
     assert ran.failure.message.startswith(message)
     assert ran.failure.position.text == f"- {call}"
+
+
+def test_bytes_in_a_request_arrive_as_they_are(run_all: Run, alone: Write) -> None:
+    """In JSON they are base64: taken as they are, they would be read as if they were that."""
+    steps = """\
+    - call: collector.CollectorRegistry/RegisterProto
+      input:
+        namespace: shop
+        file_descriptor:
+          name: bytes.proto
+          options: {uninterpreted_option: [{string_value: {$base64: AAECAw==}}]}
+    - dispatch: shop/conformance.Probe.Echo
+      input:
+        "@type": type.googleapis.com/google.protobuf.UninterpretedOption
+        string_value: {$base64: AAECAw==}
+      expect: {output: {string_value: {$base64: AAECAw==}}}
+    """
+    ran = run_all(alone(steps))
+    assert ran.passed()
+    told = ran.calls[0].request
+    assert isinstance(told, dict)
+    (option,) = told["file_descriptor"]["options"]["uninterpreted_option"]
+    assert option["string_value"] == "AAECAw=="

@@ -16,7 +16,8 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" ../$(BIN)/uv pip compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lowest setup-protos run test test-lowest lint format types \
-	protos protos-check executions stateful fuzz soak examples bench mutants torture requirements wheel clean
+	protos protos-check executions stateful fuzz soak examples bench bench-peers \
+	mutants torture requirements wheel clean
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
@@ -76,6 +77,9 @@ stress: setup ## run all scenarios again and again, shuffled, with every core bu
 bench: setup ## measure against bare gRPC; ID=P3 runs one
 	@$(BIN)/python -m benchmarks $(ID)
 
+bench-peers: setup setup-peers ## measure against Tavern, in an environment of its own
+	@$(BIN)/python -m benchmarks P15 $(ARGS)
+
 mutants: setup ## run each mutant against the whole suite; goes on where it was ended; JOBS=4
 	@$(BIN)/python tests/mutants/matrix.py -j $(or $(JOBS),2) $(ARGS)
 	@$(BIN)/python scripts/generate_mutants_page.py
@@ -87,6 +91,7 @@ requirements: setup ## pin the requirements again; UPGRADE=1 takes the latest
 	@cd requirements && $(COMPILE) ../pyproject.toml dev.in -o dev.txt
 	@cd requirements && $(COMPILE) --resolution lowest-direct ../pyproject.toml tests.in -o lowest.txt
 	@cd requirements && $(COMPILE) protos.in -o protos.txt
+	@cd requirements && $(COMPILE) peers.in -o peers.txt
 	@cd requirements && $(COMPILE) --constraint dev.txt deploy.in -o deploy.txt
 
 wheel: setup ## build the wheel and the source distribution into dist/
@@ -101,7 +106,10 @@ setup-lowest:
 setup-protos:
 	@$(PYTHON) scripts/environment.py .venv-protos requirements/protos.txt
 
+setup-peers:
+	@$(PYTHON) scripts/environment.py .venv-peers requirements/peers.txt
+
 clean: ## remove what was made here
-	rm -rf .venv .venv-lowest .venv-protos dist build
+	rm -rf .venv .venv-lowest .venv-protos .venv-peers dist build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

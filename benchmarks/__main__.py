@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from benchmarks.arguments import ENOUGH_ROUNDS, Options, parse
-from benchmarks.catalogue import contests_of, modules
+from benchmarks.catalogue import APART, contests_of, modules
 from benchmarks.contests import run_rounds
 from benchmarks.ratios import Verdict, summarise
 from benchmarks.results import Row, as_table, row, write
@@ -25,7 +25,7 @@ does about the code."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     catalogue = modules()
-    options = parse(sys.argv[1:] if arguments is None else arguments, tuple(catalogue))
+    options = parse(sys.argv[1:] if arguments is None else arguments, tuple(catalogue), APART)
     try:
         judged, failed = asyncio.run(_measure(options, catalogue))
     except KeyboardInterrupt:

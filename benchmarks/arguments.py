@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,11 @@ class Options:
     output: Path
 
 
-def parse(arguments: Sequence[str], known: Sequence[str]) -> Options:
-    """Returns the options; for wrong ones prints what is wrong and ends with status 2."""
+def parse(arguments: Sequence[str], known: Sequence[str], apart: Collection[str] = ()) -> Options:
+    """Returns the options; for wrong ones prints what is wrong and ends with status 2.
+
+    Ids in `apart` are run only when they are named.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measures the project against bare gRPC and writes the ratios. "
@@ -54,15 +57,16 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Options:
     )
     parser.add_argument("--output", type=Path, default=RESULTS, help=f"default: {RESULTS}")
     given = parser.parse_args(arguments)
-    wanted = {text.upper() for text in [*given.ids, *given.id]}
-    for text in [*given.ids, *given.id]:
+    named = [*given.ids, *given.id]
+    for text in named:
         if text.upper() not in known:
             parser.error(_unknown(text, known))
     output: Path = given.output
     if not output.parent.is_dir():
         parser.error(f"--output: there is no folder '{output.parent}'")
+    wanted = {text.upper() for text in named} or set(known) - set(apart)
     return Options(
-        ids=tuple(id_ for id_ in known if not wanted or id_ in wanted),
+        ids=tuple(id_ for id_ in known if id_ in wanted),
         rounds=given.rounds,
         output=output,
     )

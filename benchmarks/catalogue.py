@@ -13,7 +13,10 @@ from collections.abc import Iterable
 import benchmarks
 from benchmarks.contests import Contest
 
-__all__ = ["contests_of", "ids_in", "modules"]
+__all__ = ["APART", "contests_of", "ids_in", "modules"]
+
+APART = frozenset({"P15"})
+"""Benchmarks that run only when they are named, since they need an environment of their own."""
 
 
 def ids_in(names: Iterable[str]) -> dict[str, str]:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from benchmarks.contests import Measure, MeasurementFailed
 
-__all__ = ["timed_command"]
+__all__ = ["timed_command", "timed_pytest"]
 
 SHOWN_LINES = 30
+PYTEST_OPTIONS = ("--import-mode=importlib", "-p", "no:cacheprovider")
 
 
 def timed_command(
@@ -63,3 +64,24 @@ def timed_command(
         return {"time": statistics.median([await run() for _ in range(runs)])}
 
     return measure
+
+
+def timed_pytest(
+    python: str | Path, *, folder: Path, plugin: str, passed: int, import_paths: Sequence[Path] = ()
+) -> Measure:
+    """Returns a measure that runs the tests in `folder` by pytest with one plugin and no other.
+
+    `plugin` is an entry point or a module, and `passed` how many tests must pass.
+    `import_paths` come before those of this process. As `timed_command` otherwise.
+    """
+    paths = [*map(str, import_paths), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return timed_command(
+        [python, "-m", "pytest", "-q", "--rootdir=.", *PYTEST_OPTIONS, "-p", plugin],
+        folder=folder,
+        environment={
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+            "PYTHONPATH": os.pathsep.join(paths),
+        },
+        says=f"{passed} passed",
+    )

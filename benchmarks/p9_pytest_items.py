@@ -5,16 +5,15 @@ Twice: with a file for each, and with one file for all. The floor is laid out al
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from benchmarks import thousand
-from benchmarks.commands import timed_command
+from benchmarks.commands import timed_pytest
 from benchmarks.contests import Contest, Figure, Measure, Sides
 from benchmarks.ratios import Target
 
@@ -35,9 +34,6 @@ import pytest
 def test_every_number_comes_back(call, number):
     call(number)
 """
-
-
-_OPTIONS = ("--import-mode=importlib", "-p", "no:cacheprovider")
 
 
 def _many_files() -> tuple[Mapping[str, str], Mapping[str, str]]:
@@ -61,32 +57,19 @@ async def _open(*, many: bool) -> AsyncIterator[Sides]:
             folder.mkdir()
             for file, text in files.items():
                 (folder / file).write_text(text, encoding="utf-8")
-            return _pytest(folder, plugin)
+            return timed_pytest(
+                sys.executable,
+                folder=folder,
+                plugin=plugin,
+                passed=thousand.COUNT,
+                import_paths=(ROOT,),
+            )
 
         yield Sides(
             floor=side("floor", plain, "benchmarks.plain_pytest"),
             ours=side("ours", ours, "collector-harness"),
             again=side("again", plain, "benchmarks.plain_pytest"),
         )
-
-
-def _pytest(folder: Path, plugin: str) -> Measure:
-    return timed_command(
-        [sys.executable, "-m", "pytest", "-q", "--rootdir=.", *_OPTIONS, "-p", plugin],
-        folder=folder,
-        environment={
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTEST_ADDOPTS": "",
-            "PYTHONPATH": os.pathsep.join(_import_paths()),
-        },
-        says=f"{thousand.COUNT} passed",
-    )
-
-
-def _import_paths() -> Iterator[str]:
-    yield str(ROOT)
-    if os.environ.get("PYTHONPATH"):
-        yield os.environ["PYTHONPATH"]
 
 
 def _contest(layout: str, *, many: bool) -> Contest:

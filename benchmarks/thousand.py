@@ -31,25 +31,26 @@ DEADLINE_SECONDS = 5.0
 """What the engine gives a call that names no deadline."""
 
 TOPOLOGY = f"nodes: {{hub: {{namespaces: [{NAMESPACE}], probe: [{NAMESPACE}]}}}}"
+"""One collector in the harness's process; scenarios take another one with a node `hub` as well."""
 
 
-def scenario_text(number: int) -> str:
+def scenario_text(number: int, topology: str = TOPOLOGY) -> str:
     """Returns a scenario with one call."""
-    return _text(f"{number} comes back", str(number))
+    return _text(f"{number} comes back", str(number), topology)
 
 
-def cases_text(numbers: Iterable[int]) -> str:
+def cases_text(numbers: Iterable[int], topology: str = TOPOLOGY) -> str:
     """Returns one scenario with a case for each number."""
     rows = "".join(f"  number {number}: {{number: {number}}}\n" for number in numbers)
-    return _text("every number comes back", '"${case.number}"') + f"cases:\n{rows}"
+    return _text("every number comes back", '"${case.number}"', topology) + f"cases:\n{rows}"
 
 
-def _text(title: str, number: str) -> str:
+def _text(title: str, number: str, topology: str) -> str:
     return f"""\
 version: 1
 scenario: {title}
 isolation: shared
-topology: {{{TOPOLOGY}}}
+topology: {{{topology}}}
 steps:
   - dispatch: {NAMESPACE}/{SERVICE}.{METHOD}
     via: hub

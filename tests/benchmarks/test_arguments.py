@@ -22,6 +22,14 @@ def test_ids_are_taken_in_either_form_and_put_in_order(arguments, ids):
     assert parse(arguments, KNOWN).ids == ids
 
 
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [([], ("P1", "P2", "P3")), (["p11"], ("P11",)), (["P1", "P11"], ("P1", "P11"))],
+)
+def test_what_stands_apart_is_run_only_when_it_is_named(arguments, ids):
+    assert parse(arguments, KNOWN, apart={"P11"}).ids == ids
+
+
 def test_seven_rounds_are_run_and_written_beside_the_benchmarks_by_default():
     assert parse([], KNOWN) == Options(
         ids=KNOWN, rounds=7, output=Path("benchmarks") / "results.json"

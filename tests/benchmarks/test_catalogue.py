@@ -1,6 +1,6 @@
 """Benchmarks are found by the name of their file."""
 
-from benchmarks.catalogue import ids_in, modules
+from benchmarks.catalogue import APART, ids_in, modules
 
 
 def test_files_named_by_number_and_subject_are_benchmarks_in_order_of_numbers():
@@ -14,3 +14,7 @@ def test_files_named_by_number_and_subject_are_benchmarks_in_order_of_numbers():
 
 def test_the_benchmarks_of_this_project_are_found():
     assert {"P1", "P2", "P4", "P8", "P9", "P11"} <= modules().keys()
+
+
+def test_what_stands_apart_is_there():
+    assert modules().keys() >= APART

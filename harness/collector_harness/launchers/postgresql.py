@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from collector_harness.errors import EnvironmentLacks
 from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.logs import sanitised
+from collector_harness.launchers.ports import reserved_port
 from collector_harness.launchers.postgresql_install import (
     Identity,
     identity,
@@ -115,12 +115,12 @@ class PostgreSQL:
         password = secrets.token_hex(16)
         run.initialise(password)
         for _ in range(_TRIES):
-            port = _free_port()
-            self._process = run.start(port)
-            the_reaper().guard_server(self._process.pid)
-            if run.until_ready(self._process):
-                self._url = f"postgresql://postgres:{password}@{_HOST}:{port}/postgres"
-                return
+            with reserved_port() as port:
+                self._process = run.start(port)
+                the_reaper().guard_server(self._process.pid)
+                if run.until_ready(self._process):
+                    self._url = f"postgresql://postgres:{password}@{_HOST}:{port}/postgres"
+                    return
             self._process.wait()
             the_reaper().release_group(self._process.pid)
         raise EnvironmentLacks(f"PostgreSQL did not start: {run.told()}")
@@ -254,10 +254,3 @@ def _renew_in_fork() -> None:
 
 os.register_at_fork(after_in_child=_renew_in_fork)
 atexit.register(lambda: the_postgresql().stop())
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from collector_harness.launchers.contract import (
 from collector_harness.launchers.forkserver import the_forkserver
 from collector_harness.launchers.own_sockets import CAN_LOOK, connections_to_itself
 from collector_harness.launchers.pausing import pauses
+from collector_harness.launchers.ports import reserved_port
 from collector_harness.launchers.probing import Probe
 from collector_harness.launchers.reaper import Reaper
 from collector_harness.launchers.supervised import Supervised, ending
@@ -85,6 +85,12 @@ class ProcessNode(Supervised):
         Raises `TargetFailed` when there is no such program, when it exits, names an address
         that cannot be used, or is not ready within the limit; the process is gone then.
         """
+        with ExitStack() as until_ready:
+            if _wants_port(self._target):
+                self._port = until_ready.enter_context(reserved_port())
+            await self._start(launch)
+
+    async def _start(self, launch: Launch) -> None:
         ready: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
 
         def hear(line: bytes) -> None:
@@ -100,7 +106,6 @@ class ProcessNode(Supervised):
                 if place is not None:
                     ready.set_result(place)
 
-        self._port = _free_port() if _wants_port(self._target) else None
         child = await self._spawn(launch, hear)
         self._watch(child)
         asking: asyncio.Task[None] | None = None
@@ -192,10 +197,3 @@ def _wants_port(target: ExecTarget) -> bool:
     words = [*target.command, *(word for _, flag in target.flags for word in flag)]
     ready = target.ready is not None and target.ready.port == "{port}"
     return ready or any("{port}" in text for text in (*words, *dict(target.environment).values()))
-
-
-def _free_port() -> int:
-    """Returns a port that nobody uses now, for a program that must be told one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from collector_harness.launchers.child import Child, executed, not_executed
 from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.logs import LogBuffer
 from collector_harness.launchers.pausing import pauses
+from collector_harness.launchers.ports import is_taken, reserved_port
 from collector_harness.launchers.probing import Probe
 from collector_harness.launchers.supervised import Supervised, ending
 from collector_harness.topology.references import Reference, filled
@@ -83,10 +83,10 @@ class ServiceProcess(Supervised):
         gone then.
         """
         for _ in range(_TRIES):
-            port = _free_port()
-            if await self._ready_on(port):
-                self._front.lead_to(_HOST, port)
-                return
+            with reserved_port() as port:
+                if await self._ready_on(port):
+                    self._front.lead_to(_HOST, port)
+                    return
         raise EnvironmentLacks(
             f"service '{self._name}' cannot listen: the {_TRIES} ports that it was given one after "
             "the other were taken by others in the moment before it could use them"
@@ -113,7 +113,7 @@ class ServiceProcess(Supervised):
             self._asked_to_end = True
             ended_alone = not child.running
             await asyncio.shield(child.kill())
-            if ended_alone and _is_taken(port):
+            if ended_alone and is_taken(port):
                 return False
             raise
         return True
@@ -211,20 +211,3 @@ class _LinesOf(LogBuffer):
 
 def _heard(line: bytes) -> None:
     """Its log has the line already."""
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return True
-    return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from collector_harness.errors import EnvironmentLacks, ExitCode, InvalidInput, TargetFailed
 from collector_harness.events import CaseFinished, Event
 from collector_harness.launchers import service as launcher
+from collector_harness.launchers.ports import reserved_port
 from collector_harness.mesh import Mesh
 from collector_harness.runtime import Runtime
 from collector_harness.scenario.engine import run_cases
@@ -79,17 +81,16 @@ def test_what_a_service_writes_is_bounded_and_escaped(mesh_of: MeshOf, runtime: 
 def test_a_port_that_a_stranger_took_is_given_up_for_another(
     mesh_of: MeshOf, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = launcher._free_port
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
+    with socket.create_server(("127.0.0.1", 0)) as stranger, reserved_port() as free:
         taken: int = stranger.getsockname()[1]
-        given = iter([taken, free()])
-        monkeypatch.setattr(launcher, "_free_port", lambda: next(given))
+        given = iter([taken, free])
+        monkeypatch.setattr(launcher, "reserved_port", lambda: nullcontext(next(given)))
         mesh = mesh_of('  told: {python: "app.py:told", ready: {log: told everything}}\n')
         runtime.run(mesh.start())
         assert mesh["told"].alive
         runtime.run(mesh.stop())
 
-        monkeypatch.setattr(launcher, "_free_port", lambda: taken)
+        monkeypatch.setattr(launcher, "reserved_port", lambda: nullcontext(taken))
         mesh = mesh_of('  told: {python: "app.py:told", ready: {log: told everything}}\n')
         with pytest.raises(EnvironmentLacks, match="service 'told' cannot listen"):
             runtime.run(mesh.start())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 Run = Callable[..., Any]
 Write = Callable[..., str]
@@ -39,6 +42,25 @@ def test_a_node_that_closes_the_connection_is_not_waited_for(run_all: Run, alone
       send: {$bytes: 300000}
       within: 20s
       expect: {all: {closed: true}}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_what_a_busy_machine_takes_to_connect_is_not_taken_from_the_time_for_the_answer(
+    run_all: Run, alone: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncio.open_connection
+
+    async def connect_late(*where: object) -> object:
+        await asyncio.sleep(0.1)
+        return await connect(*where)
+
+    monkeypatch.setattr(asyncio, "open_connection", connect_late)
+    steps = """\
+    - tcp: only
+      send: {$base64: UFJJICogSFRUUC8yLjANCg0KU00NCg0KAAAABAAAAAAA}
+      within: 50ms
+      expect: {connected: true, seconds: {$ge: 150ms}}
     """
     assert run_all(alone(steps)).passed()
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -18,6 +19,7 @@ from collector_harness.resources import descriptor_set
 from collector_harness.scenario.engine import run_cases
 from collector_harness.scenario.loading import load_scenario
 from collector_harness.targets import parse_target
+from collector_reference import wire
 
 EXAMPLE = "examples/grpclib-collector"
 CANNOT = {"SEC-001", "SEC-002", "OPS-005", "CNC-003", "OPS-006", "SRV-006"}
@@ -77,7 +79,10 @@ def test_ten_of_it_route_as_the_model_says(repository):
 def test_its_contract_is_the_one_that_authors_are_handed(repository):
     """Where this fails, the contract has changed: hand the example out anew, with
     `collector-harness protos`."""
-    copy = (repository / EXAMPLE / "grpclib_collector/collector.binpb").read_bytes()
+    folder = repository / EXAMPLE / "grpclib_collector"
+    ours = Path(wire.__file__).with_name("administration.binpb")
+    assert (folder / "administration.binpb").read_bytes() == ours.read_bytes()
+    copy = (folder / "collector.binpb").read_bytes()
     handed = {file.name: file for file in FileDescriptorSet.FromString(descriptor_set()).file}
     used = {file.name: file for file in FileDescriptorSet.FromString(copy).file}
     assert {"common", "dispatcher", "registry"} <= {

@@ -41,6 +41,8 @@ __all__ = [
     "ValidateMethodRequest",
     "ValidateMethodResponse",
     "handlers_of",
+    "load",
+    "message",
     "method_types",
     "service_descriptor",
     "unary",
@@ -57,18 +59,24 @@ _WELL_KNOWN = {module.DESCRIPTOR.name for module in (any_pb2, descriptor_pb2, ti
 _POOL: Any = descriptor_pool.Default()
 
 
-def _load() -> None:
-    data = resources.files(__package__).joinpath("collector.binpb").read_bytes()
+def load(name: str) -> None:
+    """Makes the types of a descriptor set in this folder known."""
+    data = resources.files(__package__).joinpath(name).read_bytes()
     for file in descriptor_pb2.FileDescriptorSet.FromString(data).file:
         if file.name not in _WELL_KNOWN:
             _POOL.AddSerializedFile(file.SerializeToString())
 
 
-_load()
+load("collector.binpb")
+
+
+def message(full_name: str) -> type[Any]:
+    """Returns the class of a message that is known."""
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full_name))
 
 
 def _message(name: str) -> type[Any]:
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"collector.{name}"))
+    return message(f"collector.{name}")
 
 
 Status = _message("Status")

@@ -12,6 +12,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from grpclib_collector import contract
+from grpclib_collector.admin import Counts
 
 __all__ = ["Call", "Deliberate", "Handler", "Handlers"]
 
@@ -38,8 +39,9 @@ Handler = Callable[[AnyMessage | None, Call], Awaitable[Message | None]]
 class Handlers:
     """The handlers of all namespaces."""
 
-    def __init__(self, executor_id: str) -> None:
+    def __init__(self, executor_id: str, counts: Counts) -> None:
         self._executor_id = executor_id
+        self._counts = counts
         self._table: dict[str, dict[tuple[str, str], Handler]] = {}
 
     def add(self, namespace: str, service: str, methods: Mapping[str, Handler]) -> None:
@@ -58,6 +60,7 @@ class Handlers:
         if names not in table:
             text = "method '{}.{}' not found in namespace '{}'".format(*names, request.namespace)
             return self._answer(404, text, ran=False)
+        self._counts.executions[request.namespace, *names] += 1
         try:
             output = await table[names](request.input if request.HasField("input") else None, call)
             packed = _packed(output)

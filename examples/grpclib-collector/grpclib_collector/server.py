@@ -19,7 +19,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Server
 
-from grpclib_collector import contract
+from grpclib_collector import admin, contract
 from grpclib_collector.calls import CallFailed, NotSent, call
 from grpclib_collector.connections import Connections
 from grpclib_collector.dispatcher import Dispatcher
@@ -124,12 +124,14 @@ async def run(settings: Settings) -> int:
     registry = _channel(settings.registry_address or address)
     store = RegistryStore()
     connections = Connections(settings.collector_id, settings.namespaces)
-    validator = Validator(registry) if settings.validation else None
+    counts = admin.Counts()
+    validator = Validator(registry, counts) if settings.validation else None
     if validator is not None:
         store.on_change = validator.forget
     healthy = ServiceStatus()
-    services = _mounted(settings, store, connections, validator, healthy)
+    services = _mounted(settings, store, connections, validator, healthy, counts)
     server = Server(services, codec=BoundedCodec())
+    counts.count_rpcs(server)
     doorkeeper = _Doorkeeper(server)
     if settings.validation:
         guard(server, store, settings.system_namespace)
@@ -141,6 +143,7 @@ async def run(settings: Settings) -> int:
         if settings.registry_address:
             await _register_probe(settings, registry)
         healthy.set(True)
+        counts.begin()
         print(f"collector listening on {address}", flush=True)
         if validator is not None:
             background.append(asyncio.create_task(_watch(registry, settings, healthy)))
@@ -166,15 +169,17 @@ def _mounted(
     connections: Connections,
     validator: Validator | None,
     healthy: ServiceStatus,
+    counts: admin.Counts,
 ) -> list[Any]:
     """Returns everything that the port serves, and puts it into the registry."""
-    handlers = Handlers(settings.collector_id)
+    handlers = Handlers(settings.collector_id, counts)
     dispatcher = Dispatcher(settings.collector_id, handlers, connections, validator)
     services = ServerReflection.extend(
         [
             _Mounted(contract.DISPATCHER, dispatcher),
             _Mounted(contract.REGISTRY, Registry(store, settings.system_namespace)),
             Health({OVERALL: [healthy]}),
+            *([_Mounted(admin.SERVICE, admin.Admin(counts))] if settings.admin else []),
         ]
     )
     for name in {path.split("/")[1] for part in services for path in part.__mapping__()}:
@@ -241,7 +246,7 @@ async def _watch(registry: Channel, settings: Settings, healthy: ServiceStatus) 
         await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
         try:
             # What it says does not matter, only that it says something.
-            await call(registry, contract.VALIDATE, question, seconds=1.0)
+            await call(registry, contract.VALIDATE, question, seconds=1.0, metadata=[admin.LOOK])
         except (CallFailed, NotSent):
             healthy.set(False)
         else:

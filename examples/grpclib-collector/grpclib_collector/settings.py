@@ -12,6 +12,13 @@ _UNSUPPORTED = {
     "COLLECTOR_TLS_KEY": "this collector speaks plaintext only",
     "COLLECTOR_TLS_CA": "this collector speaks plaintext only",
 }
+_CHOICES = {
+    "COLLECTOR_REGISTRY": (("memory",), "this collector keeps its registry in memory"),
+    "COLLECTOR_DIALECT": (("native",), "this collector speaks `native` only"),
+    "COLLECTOR_VALIDATION": (("on", "off"), "must be `on` or `off`"),
+    "COLLECTOR_ADMIN": (("off", "local"), "must be `off` or `local`"),
+}
+"""What a variable may be, the default first, and what is said of anything else."""
 
 
 class SettingsError(Exception):
@@ -32,6 +39,8 @@ class Settings:
     """The registry that the dispatcher asks; empty for the own one, over the loopback."""
     probe: tuple[str, ...]
     validation: bool
+    admin: bool
+    """Whether the admin service answers callers of this machine."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -46,12 +55,9 @@ class Settings:
         for name, reason in _UNSUPPORTED.items():
             if text(name):
                 raise SettingsError(f"{name} is set, but {reason}")
-        if text("COLLECTOR_REGISTRY", "memory") != "memory":
-            raise SettingsError("COLLECTOR_REGISTRY: this collector keeps its registry in memory")
-        if text("COLLECTOR_DIALECT", "native") != "native":
-            raise SettingsError("COLLECTOR_DIALECT: this collector speaks `native` only")
-        if text("COLLECTOR_VALIDATION", "on") not in ("on", "off"):
-            raise SettingsError("COLLECTOR_VALIDATION must be `on` or `off`")
+        for name, (allowed, problem) in _CHOICES.items():
+            if text(name, allowed[0]) not in allowed:
+                raise SettingsError(f"{name}: {problem}")
         if not text("COLLECTOR_ID"):
             raise SettingsError("COLLECTOR_ID must be set")
         listen = split_address(text("COLLECTOR_LISTEN", "127.0.0.1:0"))
@@ -73,6 +79,7 @@ class Settings:
             registry_address=text("COLLECTOR_REGISTRY_ADDRESS"),
             probe=several("COLLECTOR_PROBE"),
             validation=text("COLLECTOR_VALIDATION", "on") == "on",
+            admin=text("COLLECTOR_ADMIN") == "local",
         )
 
 

@@ -12,6 +12,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.server import Server
 
 from grpclib_collector import contract
+from grpclib_collector.admin import Counts
 from grpclib_collector.calls import CallFailed, NotSent, call
 from grpclib_collector.registry import RegistryStore
 
@@ -28,8 +29,9 @@ class RegistryUnreachable(Exception):
 class Validator:
     """Asks a registry whether a method is registered, and remembers the answer for 2 s."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, counts: Counts) -> None:
         self._channel = channel
+        self._counts = counts
         self._answers: dict[tuple[str, str, str], tuple[float, bool]] = {}
 
     def forget(self) -> None:
@@ -45,6 +47,7 @@ class Validator:
         request = contract.ValidateMethodRequest(
             namespace=namespace, service_name=service, method_name=method
         )
+        self._counts.loopback_calls += 1
         try:
             answer = await call(self._channel, contract.VALIDATE, request, seconds=seconds)
         except (NotSent, CallFailed) as error:

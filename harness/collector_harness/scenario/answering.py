@@ -55,9 +55,9 @@ async def performed(step: AnsweringStep, at: Place) -> Answer:
     roots = {path.root for path in (step.save or {}).values()}
     if not isinstance(step, RpcStep) or "reached" not in {*(step.expect or {}), *roots}:
         return await performer_of(step)(step, at)
-    reach = Reach(at.mesh)
+    reach = await Reach.begin(at.mesh)
     answer = await performer_of(step)(step, at)
-    return replace(answer, values={**answer.values, "reached": reach.reached()})
+    return replace(answer, values={**answer.values, "reached": await reach.reached()})
 
 
 def unmet_of(step: AnsweringStep, at: Place, answer: Answer) -> tuple[Mismatch, ...]:

@@ -1,5 +1,5 @@
 """Counting how often calls ran: by the probe's own counts for each key, or by the executions that
-nodes in the harness's process tell.
+nodes tell.
 
 What counts were promised is judged in `scenario.histories`.
 """
@@ -17,6 +17,7 @@ from collector_harness.scenario.histories import Operation, Promise, broken_prom
 from collector_harness.scenario.model import DispatchStep, MethodName, ServeStep
 from collector_harness.scenario.rendering import render
 from collector_harness.scenario.steps.base import Answer, Place
+from collector_harness.scenario.steps.counters import counters_of
 
 __all__ = ["Deliveries"]
 
@@ -85,7 +86,7 @@ class Deliveries:
         return value if isinstance(value, str) else render(value)
 
     async def _runs(self) -> Runs:
-        return await self._asked() if self._by_key else self._counted()
+        return await (self._asked() if self._by_key else self._counted())
 
     async def _asked(self) -> Runs:
         namespace = self._method.namespace or ""
@@ -111,20 +112,14 @@ class Deliveries:
         )
         return runs
 
-    def _counted(self) -> Runs:
+    async def _counted(self) -> Runs:
         method = self._method
         name = f"{method.namespace}/{method.service}/{method.method}"
         counts: dict[str, int] = {}
         for node in self._at.mesh:
-            statistics = node.statistics()
-            if statistics is None and method.namespace in (*node.node.namespaces, *node.node.probe):
-                raise InvalidInput(
-                    Problem(
-                        message=f"node '{node.name}' is not in this process, and only the probe's "
-                        "Count tells how often a call ran in another",
-                        hint="call conformance.Probe.Count, with a key for each call",
-                    )
-                )
-            if statistics is not None:
-                counts[node.name] = statistics.executions.get(name, 0)
+            if node.collector is not None or method.namespace in (
+                *node.node.namespaces,
+                *node.node.probe,
+            ):
+                counts[node.name] = (await counters_of(node)).executions.get(name, 0)
         return {str(method): counts}

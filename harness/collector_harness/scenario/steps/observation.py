@@ -8,6 +8,7 @@ from collector_harness.errors import InvalidInput, Problem
 from collector_harness.mesh import MeshNode
 from collector_harness.scenario.model import MeasureStep, ObserveStep
 from collector_harness.scenario.steps.base import Answer, Place
+from collector_harness.scenario.steps.counters import connections_of, counters_of
 from collector_harness.scenario.steps.metrics import metrics_of
 
 __all__ = ["growth", "observe", "observed", "wanted_by"]
@@ -32,8 +33,8 @@ def wanted_by(step: ObserveStep | MeasureStep) -> frozenset[str]:
 async def observed(node: MeshNode, wanted: frozenset[str]) -> dict[str, object]:
     """Returns what a node tells of itself; its metrics, where they are wanted.
 
-    Raises `InvalidInput` for counters of a node that tells none: only reference collectors in
-    the harness's own process do.
+    Raises `InvalidInput` for counters of a node that tells none: in another process, one without
+    the admin service.
     """
     values: dict[str, object] = {"node": node.name, "logs": node.logs().splitlines()}
     if node.calls is not None:
@@ -42,34 +43,17 @@ async def observed(node: MeshNode, wanted: frozenset[str]) -> dict[str, object]:
         values["own_connections"] = _own_connections(node)
     if "metrics" in wanted:
         values["metrics"] = await metrics_of(node)
-    collector = node.collector
-    if collector is None:
-        if not wanted or not wanted <= _OUTSIDE:
-            raise InvalidInput(
-                Problem(
-                    message=f"node '{node.name}' is not in this process: its counters are out of "
-                    "sight",
-                    hint="say `collector: reference` for this node, or expect what can be seen "
-                    "from outside",
-                )
-            )
+    if node.collector is None and wanted and wanted <= _OUTSIDE:
         return values
-    statistics = collector.statistics()
-    return {
-        **values,
-        "rpcs": {path.removeprefix("/"): count for path, count in statistics.rpcs.items()},
-        "loopback_calls": statistics.loopback_calls,
-        "executions": dict(statistics.executions),
-        "connections": [
-            {
-                "collector_id": each.collector_id,
-                "address": each.address,
-                "shared_namespaces": list(each.shared_namespaces),
-                "established": each.established,
-            }
-            for each in collector.connections()
-        ],
+    counters = await counters_of(node)
+    values |= {
+        "rpcs": dict(counters.rpcs),
+        "loopback_calls": counters.loopback_calls,
+        "executions": dict(counters.executions),
     }
+    if node.collector is not None or "connections" in wanted:
+        values["connections"] = await connections_of(node)
+    return values
 
 
 def _own_connections(node: MeshNode) -> int:

@@ -6,8 +6,12 @@ registry and reconnecting are no part of a route.
 
 from __future__ import annotations
 
-from collector_harness.errors import InvalidInput, Problem
+import asyncio
+from collections.abc import Mapping
+from typing import Self
+
 from collector_harness.mesh import Mesh, MeshNode
+from collector_harness.scenario.steps.counters import counters_of
 
 __all__ = ["Reach"]
 
@@ -18,25 +22,29 @@ _RPCS = (f"{_DISPATCHER}Dispatch", f"{_DISPATCHER}Serve")
 class Reach:
     """What every node of a mesh has taken, from now on."""
 
-    def __init__(self, mesh: Mesh) -> None:
-        """Raises `InvalidInput` for a mesh with nodes that do not tell."""
+    def __init__(self, mesh: Mesh, before: Mapping[str, int]) -> None:
         self._mesh = mesh
-        self._before = {node.name: _taken(node) for node in mesh}
+        self._before = before
 
-    def reached(self) -> list[str]:
+    @classmethod
+    async def begin(cls, mesh: Mesh) -> Self:
+        """Raises `InvalidInput` for a mesh with nodes that do not tell."""
+        return cls(mesh, await _taken_by_each(mesh))
+
+    async def reached(self) -> list[str]:
         """Returns the nodes that took a call since, in the order of the topology."""
-        return [node.name for node in self._mesh if _taken(node) > self._before[node.name]]
+        now = await _taken_by_each(self._mesh)
+        return [name for name, taken in now.items() if taken > self._before[name]]
 
 
-def _taken(node: MeshNode) -> int:
+async def _taken_by_each(mesh: Mesh) -> dict[str, int]:
+    nodes = list(mesh)
+    taken = await asyncio.gather(*(_taken(node) for node in nodes))
+    return {node.name: count for node, count in zip(nodes, taken, strict=True)}
+
+
+async def _taken(node: MeshNode) -> int:
     if node.calls is not None:
         return sum(call.get("rpc") in _RPCS for call in node.calls)
-    statistics = node.statistics()
-    if statistics is None:
-        raise InvalidInput(
-            Problem(
-                message=f"node '{node.name}' is not in this process: nobody knows what reached it",
-                hint="say `collector: reference` for this node, or expect `handled_by`",
-            )
-        )
-    return sum(count for path, count in statistics.rpcs.items() if path.removeprefix("/") in _RPCS)
+    counters = await counters_of(node)
+    return sum(counters.rpcs.get(rpc, 0) for rpc in _RPCS)

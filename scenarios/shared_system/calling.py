@@ -7,6 +7,7 @@ switched off, is in `practices`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -85,6 +86,7 @@ class Caller:
         self._settings = settings
         self._practices = practices
         self._breaker = Breaker(settings.breaker)
+        self._turns = itertools.count()
         self._channels = Channels(
             place(notation, discover=practices.discovery),
             size=settings.pool,
@@ -108,10 +110,12 @@ class Caller:
         """
         limit = self._limit()
         until = None if limit is None else time.monotonic() + limit
+        turn = next(self._turns)
         attempts = self._settings.attempts if self._practices.retries and repeatable else 1
         for attempt in range(1, attempts + 1):
             try:
-                return await self._attempt(method, make, attempt, until)
+                # Each attempt takes another channel than the one before, which may be the trouble.
+                return await self._attempt(method, make, attempt, until, turn + attempt)
             except Failure as failure:
                 pause = self._settings.pause_seconds * 2 ** (attempt - 1) * random.random()
                 late = until is not None and time.monotonic() + pause >= until
@@ -155,6 +159,7 @@ class Caller:
         make: Callable[[grpc.aio.Channel], _Made[_Reply]],
         attempt: int,
         until: float | None,
+        turn: int,
     ) -> _Reply:
         if self._practices.breaker and not self._breaker.admit():
             self._tell(method, "REFUSED", attempt, 0.0)
@@ -166,7 +171,7 @@ class Caller:
         status = "CANCELLED"
         try:
             with tracing.span(f"{self.name}/{method}", "CLIENT"):
-                async with self._channels.one() as channel:
+                async with self._channels.one(turn) as channel:
                     reply = await make(channel)(
                         timeout=None if until is None else max(0.0, until - began),
                         metadata=self._metadata(),

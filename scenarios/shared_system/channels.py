@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -37,12 +36,13 @@ class Channels:
         self._interceptors = interceptors
         self._target = ""
         self._pool: tuple[grpc.aio.Channel, ...] = ()
-        self._turns = itertools.count()
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[grpc.aio.Channel]:
-        """Lends a channel for a call. Raises `Failure` where nobody knows the service's place."""
+    async def one(self, turn: int) -> AsyncIterator[grpc.aio.Channel]:
+        """Lends the channel of a turn; that of the next number is another one, where there are
+        several. Raises `Failure` where nobody knows the service's place.
+        """
         target = await self._place.target()
         if not self._keep:
             async with self._channel(target) as channel:
@@ -52,7 +52,7 @@ class Channels:
             old, self._target = self._pool, target
             self._pool = tuple(self._channel(target) for _ in range(self._size))
             self._let_go(old)
-        yield self._pool[next(self._turns) % self._size]
+        yield self._pool[turn % self._size]
 
     async def close(self) -> None:
         """Closes every channel; calls in flight are cancelled."""

@@ -33,7 +33,8 @@ class UserSettings:
     """What the gRPC port listens with; without them in plain text."""
     https: TlsFiles | None = None
     """What the HTTP port listens with; without them in plain text."""
-    calling: CallingSettings = field(default_factory=CallingSettings)
+    calling: CallingSettings = field(default_factory=lambda: CallingSettings(pool=1))
+    """One connection carries all calls: some cannot be tried again over another."""
     practices: Practices = field(default_factory=Practices)
     request_limit_seconds: float = 5.0
     grace_seconds: float = 10.0
@@ -74,7 +75,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> UserSettings:
             auth_credentials=client_credentials(read.auth_tls, environment),
             credentials=server_credentials(environment) if read.protocol == "grpc" else None,
             https=_https(environment) if read.protocol == "http" else None,
-            calling=CallingSettings(limit_seconds=_seconds("limit", read.limit)),
+            calling=CallingSettings(limit_seconds=_seconds("limit", read.limit), pool=1),
             request_limit_seconds=_seconds("request-limit", read.request_limit),
             grace_seconds=_seconds("grace", read.grace),
             tracing=read.tracing,

@@ -87,6 +87,12 @@ def _pattern(value: object) -> str:
     return str(value)
 
 
+def _store(value: object) -> str:
+    if isinstance(value, str) and "{path}" in value:
+        return value
+    raise ValueError("this has no place for the file\nwrite for example file:{path}")
+
+
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Words = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema(_TEXTS)]
 Time = Annotated[timedelta, PlainValidator(_time), WithJsonSchema({"type": "string"})]
@@ -224,7 +230,16 @@ class TargetFile(StrictModel):
         default="native", description="How it lays out ConnectRequest."
     )
     environment: Environment = Field(
-        default_factory=dict, description="Further environment variables of its process."
+        default_factory=dict,
+        description="Further environment variables of its process. {folder}, {port}, and settings "
+        "such as {tls-cert} stand for their values; one of settings without a value is left out.",
+    )
+    store: Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string"})] | None = (
+        Field(
+            default=None,
+            description="How it is told where to keep registrations over a restart, such as "
+            "file:{path}; {path} stands for a file of its own.",
+        )
     )
     tls: TlsFile | None = Field(
         default=None, description="For `attach`: that it speaks TLS, and how it is called."
@@ -271,12 +286,15 @@ def load_target(path: Path) -> Target:
             Problem(
                 message="this is for `attach`",
                 position=where,
-                hint="what the harness starts gets certificates and tokens that are made for it",
+                hint="what the harness starts gets certificates and tokens that are made for it: "
+                "by COLLECTOR_TLS_CERT and the like, or under `environment` by names of its own, "
+                "such as MY_CERT: '{tls-cert}'",
             )
         )
-    if launch.exec is None and (file.ready is not None or file.environment):
-        where = document.position(("ready" if file.ready is not None else "environment",), key=True)
-        raise InvalidInput(Problem(message="this is for `exec`", position=where))
+    for key in ("ready", "environment", "store") if launch.exec is None else ():
+        if getattr(file, key):
+            where = document.position((key,), key=True)
+            raise InvalidInput(Problem(message="this is for `exec`", position=where))
     if launch.python is not None or launch.attach is not None:
         text = f"python:{launch.python}" if launch.python else f"attach:{launch.attach}"
         target = parse_target(text)
@@ -302,6 +320,7 @@ def load_target(path: Path) -> Target:
         else Ready(
             line=ready.line, port=ready.port, health=bool(ready.health), within=ready.within
         ),
+        store=file.store,
         file=str(path),
         declares=declares,
         dialect=dialect,

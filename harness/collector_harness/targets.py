@@ -113,7 +113,10 @@ class ExecTarget:
     flags: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Words by settings (`FLAGS`), in place of their variables, where these have a value."""
     environment: tuple[tuple[str, str], ...] = ()
-    """Further environment variables."""
+    """Further environment variables; `{tls-cert}` and the like stand for settings (`FLAGS`)."""
+    store: str | None = None
+    """How it is told a file in which registrations outlive it, `{path}` being the file; None where
+    that is as the reference has it, or where it has none."""
     ready: Ready | None = None
     """How it shows that it is ready; None for the contract's line."""
     file: str | None = None

@@ -135,6 +135,79 @@ def test_a_flag_is_repeated_for_each_of_several_values_and_left_out_without_one(
     }
 
 
+def test_variables_of_its_own_stand_for_settings_and_are_left_out_without_a_value() -> None:
+    target = ExecTarget(
+        command=("own",),
+        environment=(
+            ("OWN_NAME", "collector {id}"),
+            ("OWN_CERT", "{tls-cert}"),
+            ("OWN_STORE", "--at={registry}"),
+            ("OWN_JSON", '{"a": {b}}'),
+            ("OWN_NOTHING", ""),
+        ),
+        store="bolt:{path}?mode=rw",
+    )
+    told = {"COLLECTOR_ID": "hub", "COLLECTOR_REGISTRY": "sqlite:/tmp/x/hub.db"}
+    own = {"OWN_NAME": "collector hub", "OWN_JSON": '{"a": {b}}', "OWN_NOTHING": ""}
+    stored = "bolt:/tmp/x/hub.db?mode=rw"
+    assert as_flags(target, told, port=None)[1] == {
+        "COLLECTOR_ID": "hub",
+        "COLLECTOR_REGISTRY": stored,
+        "OWN_STORE": f"--at={stored}",
+        **own,
+    }
+    told = {"COLLECTOR_ID": "hub", "COLLECTOR_REGISTRY": "memory", "COLLECTOR_TLS_CERT": "/c.pem"}
+    assert as_flags(target, told, port=None)[1] == {
+        **told,
+        "OWN_CERT": "/c.pem",
+        "OWN_STORE": "--at=memory",
+        **own,
+    }
+
+
+SECURED = """\
+import os, sys
+for name in [each for each in os.environ if each.startswith(("COLLECTOR_TLS", "COLLECTOR_TOKEN"))]:
+    del os.environ[name]
+for name in [each for each in os.environ if each.startswith("OWN_")]:
+    os.environ["COLLECTOR_" + name.removeprefix("OWN_")] = os.environ[name]
+from collector_reference.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_certificates_and_tokens_reach_a_collector_by_variables_of_its_own(
+    written: Written, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(SECURED)
+    path = written(
+        "version: 1\n"
+        'launch: {exec: ["{executable}", "{folder}/own.py"]}\n'
+        'ready: {port: "{port}", health: true}\n'
+        "environment:\n"
+        '  OWN_TLS_CERT: "{tls-cert}"\n  OWN_TLS_KEY: "{tls-key}"\n  OWN_TLS_CA: "{tls-ca}"\n'
+        '  OWN_TLS_CLIENT_AUTH: "{tls-client-auth}"\n'
+        '  OWN_TOKEN_KEYS: "{token-keys}"\n  OWN_TOKEN_AUDIENCE: "{token-audience}"\n'
+        '  OWN_TOKEN_ISSUER: "{token-issuer}"\n  OWN_TOKEN_FILE: "{token-file}"\n'
+    )
+    secured = "tls: mutual, token: true"
+    topology = parse_topology(
+        f"nodes:\n  west: {{namespaces: [a], {secured}}}\n"
+        f"  east: {{namespaces: [a], probe: [a], {secured}}}\nlinks: [west -> east]\n",
+        source="x",
+    )
+
+    async def run() -> tuple[str | None, str]:
+        async with Mesh(topology, target=parse_target(str(path))) as mesh:
+            client = mesh["west"].client
+            reply = await client.dispatch("a", "conformance.Probe", "WhoAmI")
+            stranger = {"authorization": "Bearer none"}
+            refused = await client.dispatch("a", "conformance.Probe", "WhoAmI", metadata=stranger)
+            return reply.handled_by, refused.status
+
+    assert asyncio.run(run()) == ("east", "UNAUTHENTICATED")
+
+
 def test_one_that_does_not_listen_is_given_up_in_its_time(written: Written) -> None:
     text = (
         'version: 1\nlaunch: {exec: [sleep, "60"]}\n'
@@ -208,6 +281,21 @@ BROKEN = {
         "version: 1\nlaunch: {attach: '127.0.0.1:5'}\nready: {port: 5}\n",
         "this is for `exec`",
         "",
+    ),
+    "a store without a place for its file": (
+        "version: 1\nlaunch: {exec: a}\nstore: bolt\n",
+        "this has no place for the file",
+        "file:{path}",
+    ),
+    "a store of what runs": (
+        "version: 1\nlaunch: {attach: '127.0.0.1:5'}\nstore: 'bolt:{path}'\n",
+        "this is for `exec`",
+        "",
+    ),
+    "the access to what is started": (
+        "version: 1\nlaunch: {exec: a}\ntls: {ca: ca.pem}\n",
+        "this is for `attach`",
+        "such as MY_CERT: '{tls-cert}'",
     ),
     "an address that is none": (
         "version: 1\nlaunch: {attach: nowhere}\n",

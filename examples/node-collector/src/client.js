@@ -1,8 +1,9 @@
 // Calls to other collectors and to the own port: a promise for each, cancelled with the call that
 // it is made for, and an error that tells whether anything was sent.
-import {Client, Metadata, connectivityState, credentials, status} from '@grpc/grpc-js';
+import {Client, Metadata, connectivityState, status} from '@grpc/grpc-js';
 import {connectDefinition, DISPATCHER, packageDefinition, REGISTRY} from './contract.js';
 import {CONNECT_LIMIT, MESSAGE_SIZE} from './settings.js';
+import {clientCredentials} from './tls.js';
 
 /** The call has certainly not reached a handler: there was no connection. */
 export class NotSent extends Error {
@@ -17,8 +18,9 @@ const METHODS = {...packageDefinition[REGISTRY], ...packageDefinition[DISPATCHER
 export class CollectorClient {
   #client;
 
-  constructor(address) {
-    this.#client = new Client(target(address), credentials.createInsecure(), {
+  /** `tls` are the files of its certificates; plaintext without. */
+  constructor(address, tls) {
+    this.#client = new Client(target(address), clientCredentials(tls), {
       'grpc.max_receive_message_length': MESSAGE_SIZE,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.initial_reconnect_backoff_ms': 50,

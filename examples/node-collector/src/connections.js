@@ -13,9 +13,10 @@ export class Connections {
   #turns = 0;
   #closed = false;
 
-  constructor(id, namespaces) {
+  constructor(id, namespaces, tls) {
     this.id = id;
     this.namespaces = namespaces;
+    this.tls = tls;
   }
 
   get(id) {
@@ -65,7 +66,7 @@ export class Connections {
   }
 
   async #connect(address, isAccretional, advertised) {
-    const client = new CollectorClient(address);
+    const client = new CollectorClient(address, this.tls);
     let answer;
     try {
       const request = {collector_id: this.id, address: advertised, namespaces: this.namespaces};
@@ -89,7 +90,7 @@ export class Connections {
     const known = table.get(key);
     if (!known && this.#byId.size + this.#byAddress.size >= MAX_CONNECTIONS) return false;
     if (known && known.address !== address) known.client.close();
-    const client = known?.address === address ? known.client : new CollectorClient(address);
+    const client = known?.address === address ? known.client : new CollectorClient(address, this.tls);
     table.set(key, {id, address, connectionId, shared, client});
     return true;
   }

@@ -1,4 +1,4 @@
-// The registry: its records in memory, and its five RPCs.
+// The registry: its records in memory and, where there is one, in a journal; and its five RPCs.
 import {status} from '@grpc/grpc-js';
 import {IN_BAND, statusOf} from './contract.js';
 
@@ -29,10 +29,36 @@ export class Store {
   services = new Table();
   protos = new Table();
   onChange = () => {};
+  #journal;
 
-  addService(namespace, descriptor) {
+  /** Begins with what the journal holds; without one, registrations end with the process. */
+  constructor(journal) {
+    this.#journal = journal;
+    for (const {rpc, at, request} of journal?.entries ?? []) {
+      if (rpc === 'RegisterProto') this.protos.add(request.namespace, request.file_descriptor.name, request.file_descriptor);
+      else this.addService(request.namespace, request.service_descriptor, at);
+    }
+  }
+
+  /** Stores what a request registers, and returns the record; undefined where there is one already. */
+  registerService(request) {
+    const {namespace, service_descriptor: descriptor} = request;
+    if (this.services.get(namespace, descriptor.name)) return undefined;
+    this.#journal?.add('RegisterService', seconds(), request);
+    return this.addService(namespace, descriptor);
+  }
+
+  /** Stores what a request registers, and tells whether it was new. */
+  registerProto(request) {
+    const {namespace, file_descriptor: file} = request;
+    if (this.protos.get(namespace, file.name)) return false;
+    this.#journal?.add('RegisterProto', seconds(), request);
+    return this.protos.add(namespace, file.name, file);
+  }
+
+  addService(namespace, descriptor, at = seconds()) {
     const names = (descriptor.method ?? []).map((method) => method.name);
-    const now = {seconds: Math.floor(Date.now() / 1000), nanos: 0};
+    const now = {seconds: at, nanos: 0};
     const record = {
       id: `${namespace}/${descriptor.name}`,
       namespace,
@@ -49,6 +75,10 @@ export class Store {
   has(namespace, service, method) {
     return this.services.get(namespace, service)?.methods.has(method) ?? false;
   }
+}
+
+function seconds() {
+  return Math.floor(Date.now() / 1000);
 }
 
 class Refusal extends Error {
@@ -71,7 +101,8 @@ export function registry(store, systemNamespace) {
     }
   };
   return {
-    RegisterService({namespace, service_descriptor: descriptor}) {
+    RegisterService(request) {
+      const {namespace, service_descriptor: descriptor} = request;
       writable(namespace);
       required(descriptor, 'service_descriptor');
       required(descriptor.name, 'service_descriptor.name');
@@ -81,17 +112,18 @@ export function registry(store, systemNamespace) {
         if (seen.has(name)) throw new Refusal(status.INVALID_ARGUMENT, `two methods are named '${name}'`);
         seen.add(name);
       }
-      const record = store.addService(namespace, descriptor);
+      const record = store.registerService(request);
       if (!record) {
         throw new Refusal(status.ALREADY_EXISTS, `service '${descriptor.name}' is already registered in namespace '${namespace}'`);
       }
       return {status: statusOf(IN_BAND.OK, 'OK'), service_id: record.id, registered_methods: record.method_names};
     },
-    RegisterProto({namespace, file_descriptor: file}) {
+    RegisterProto(request) {
+      const {namespace, file_descriptor: file} = request;
       writable(namespace);
       required(file, 'file_descriptor');
       required(file.name, 'file_descriptor.name');
-      if (!store.protos.add(namespace, file.name, file)) {
+      if (!store.registerProto(request)) {
         throw new Refusal(status.ALREADY_EXISTS, `proto '${file.name}' is already registered in namespace '${namespace}'`);
       }
       return {

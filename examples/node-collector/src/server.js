@@ -1,6 +1,6 @@
 // The process: puts the parts on one port, proves the wiring, runs until it is told to stop.
 import {setTimeout as pause} from 'node:timers/promises';
-import {Server, ServerCredentials, ServerInterceptingCall, ServerListenerBuilder, status} from '@grpc/grpc-js';
+import {Server, ServerInterceptingCall, ServerListenerBuilder, status} from '@grpc/grpc-js';
 import {ReflectionService} from '@grpc/reflection';
 import {HealthImplementation, service as healthDefinition} from 'grpc-health-check';
 import {CollectorClient} from './client.js';
@@ -8,17 +8,20 @@ import {Connections} from './connections.js';
 import {connectDefinition, DISPATCHER, packageDefinition, REGISTRY} from './contract.js';
 import {dispatcher} from './dispatcher.js';
 import {Handlers} from './handlers.js';
+import {Journal} from './journal.js';
 import {isOpen, PORT, port, PROBE, probe, probeDescriptor} from './probe.js';
 import {registry, Store} from './registry.js';
 import {CONNECT_LIMIT, GRACE_LIMIT, MESSAGE_SIZE, READY_LIMIT, REFUSING_WINDOW} from './settings.js';
+import {serverCredentials} from './tls.js';
 import {RegistryUnreachable, Validator} from './validation.js';
 
 const VALIDATE = `/${REGISTRY}/ValidateMethod`;
 
 /** Serves until `stopped` resolves; rejects where the port or the wiring cannot be had. */
 export async function run(settings, stopped) {
-  const store = new Store();
-  const connections = new Connections(settings.id, settings.namespaces);
+  const journal = settings.journal && new Journal(settings.journal);
+  const store = new Store(journal);
+  const connections = new Connections(settings.id, settings.namespaces, settings.tls);
   const handlers = new Handlers(settings.id);
   const health = new HealthImplementation({'': 'SERVING'});
   const door = {isClosing: false, inFlight: 0};
@@ -35,8 +38,8 @@ export async function run(settings, stopped) {
     dispatching: dispatcher(settings.id, handlers, connections, settings.validation ? asking : undefined),
     handlers, health, door,
   });
-  const address = await bind(server, settings.listen);
-  own.client = new CollectorClient(settings.registryAddress || address);
+  const address = await bind(server, settings);
+  own.client = new CollectorClient(settings.registryAddress || address, settings.tls);
   try {
     if (settings.validation) await proveWiring(asking, settings);
     if (settings.registryAddress) await registerProbe(own.client, settings);
@@ -51,6 +54,7 @@ export async function run(settings, stopped) {
     connections.close();
     own.client.close();
     server.forceShutdown();
+    journal?.close();
   }
 }
 
@@ -141,9 +145,9 @@ function guard(store, settings, door) {
   });
 }
 
-async function bind(server, listen) {
+async function bind(server, {listen, tls}) {
   const bound = await new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, number) => (error ? reject(error) : resolve(number)));
+    server.bindAsync(listen, serverCredentials(tls), (error, number) => (error ? reject(error) : resolve(number)));
   });
   // A wildcard cannot be dialled.
   const host = listen.slice(0, listen.lastIndexOf(':'));

@@ -23,11 +23,9 @@ export function settingsFrom(environment) {
     return value === second;
   };
   if (!get('COLLECTOR_ID')) throw new SettingsError('COLLECTOR_ID is required: the id by which peers know this collector');
-  for (const name of ['COLLECTOR_TLS_CERT', 'COLLECTOR_TLS_KEY', 'COLLECTOR_TLS_CA']) {
-    if (get(name)) throw new SettingsError(`${name} is set: this collector has no TLS`);
-  }
-  if (get('COLLECTOR_REGISTRY') && get('COLLECTOR_REGISTRY') !== 'memory') {
-    throw new SettingsError(`COLLECTOR_REGISTRY is '${get('COLLECTOR_REGISTRY')}': registrations are kept in memory only`);
+  const [, journal] = /^file:(.+)$/.exec(get('COLLECTOR_REGISTRY')) ?? [];
+  if (!journal && !['', 'memory'].includes(get('COLLECTOR_REGISTRY'))) {
+    throw new SettingsError(`COLLECTOR_REGISTRY is '${get('COLLECTOR_REGISTRY')}': it must be memory or file:PATH`);
   }
   const connect = list(get('COLLECTOR_CONNECT')).map((address) => ({
     address: address.startsWith(MARK) ? address.slice(MARK.length) : address,
@@ -49,7 +47,19 @@ export function settingsFrom(environment) {
     probe: list(get('COLLECTOR_PROBE')),
     isAccretional: choice('COLLECTOR_DIALECT', 'native', 'accretional'),
     validation: !choice('COLLECTOR_VALIDATION', 'on', 'off'),
+    journal,
+    tls: tlsFrom(get),
   });
+}
+
+function tlsFrom(get) {
+  const names = ['CERT', 'KEY', 'CA'].map((each) => `COLLECTOR_TLS_${each}`);
+  const [cert, key, ca] = names.map(get);
+  const demandsClients = get('COLLECTOR_TLS_CLIENT_AUTH') === 'require';
+  if (!cert && !key && !ca && !demandsClients) return undefined;
+  const missing = names.find((name) => !get(name));
+  if (missing) throw new SettingsError(`${missing} is not set: TLS takes ${names.join(', ')}`);
+  return Object.freeze({cert, key, ca, demandsClients});
 }
 
 /** Tells whether an address can be one of a collector. */

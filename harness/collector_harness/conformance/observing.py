@@ -29,6 +29,7 @@ _TRIALS: Mapping[str, Node] = {
     "tokens": replace(_NODE, token=True),
     "validation-off": replace(_NODE, validation=False),
     "dialect-accretional": replace(_NODE, dialect="accretional"),
+    "persistence": replace(_NODE, store="sqlite:probed.db"),
 }
 
 
@@ -42,7 +43,11 @@ async def observe(target: Target, smoke: Smoke, wanted: Collection[str]) -> Mapp
     # The contract asks it of every collector.
     found["remote-registry"] = True
     found[OWN_SOCKETS] = CAN_LOOK
-    for name in sorted(set(wanted) & set(_TRIALS)):
+    tried = set(wanted) & set(_TRIALS)
+    if target.store is None:
+        # In which notation it is told a file, nobody knows.
+        tried.discard("persistence")
+    for name in sorted(tried):
         found[name] = await _starts(target, name)
     return found
 

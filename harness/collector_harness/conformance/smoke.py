@@ -6,20 +6,16 @@ anything in it. What is wrong with an answer is not judged here, only whether th
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from collector_harness.client import NodeClient, Reply
 from collector_harness.client.reflection import Reflection
 from collector_harness.errors import TargetFailed
 from collector_harness.mesh import Mesh
 from collector_harness.mesh.readiness import pauses
-from collector_harness.targets import ExecTarget, Target
+from collector_harness.targets import Target
 from collector_harness.topology.values import Node, Topology
 
 __all__ = ["Smoke", "smoke"]
@@ -69,7 +65,6 @@ async def smoke(target: Target) -> Smoke:
     Raises `TargetFailed` when it does not start, dies, or answers none of the eight RPCs, and
     what starting a mesh raises else.
     """
-    _check_command(target)
     mesh = Mesh(Topology(nodes=(_NODE,)), target=target)
     try:
         await mesh.start()
@@ -103,26 +98,6 @@ async def smoke(target: Target) -> Smoke:
         )
     finally:
         await mesh.stop()
-
-
-def _check_command(target: Target) -> None:
-    """Raises `TargetFailed` that says where a command was looked for, where there is none."""
-    if not isinstance(target, ExecTarget):
-        return
-    word = target.command[0].replace("{executable}", sys.executable)
-    environment = dict(target.environment)
-    if "{" in word or shutil.which(word, path=environment.get("PATH")):
-        return
-    if "/" not in word:
-        told = f"there is no command '{word}': no folder of PATH has one"
-        hint = f"a program that is in no such folder is named by its path, such as ./{word}"
-    elif Path(word).exists():
-        told = f"'{word}' in {Path.cwd()} is no program: it is a folder, or may not be executed"
-        hint = f"chmod +x {shlex.quote(word)}, or name what runs it, such as exec:'python {word}'"
-    else:
-        told = f"there is no command '{word}': looked for from {Path.cwd()}"
-        hint = "a path is taken from the folder in which the harness is started"
-    raise TargetFailed(f"{target} cannot be started: {told}\nhint: {hint}", node=_NODE.name)
 
 
 async def _raise_death(mesh: Mesh) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from collector_harness.errors import InvalidInput, Problem
 from collector_harness.launchers.base import Launch, NodeSecurity
@@ -19,6 +19,7 @@ RUN_MARKER = "COLLECTOR_HARNESS_RUN"
 """The variable that marks every process of a run, so that none can be left behind."""
 
 _PLACE = re.compile(r"\{([a-z-]+)\}")
+_REGISTRY = "COLLECTOR_REGISTRY"
 _READY = re.compile(rb"collector listening on (\S{1,300})\s*")
 
 
@@ -47,7 +48,7 @@ def environment_for(
     if launch.registry_address is not None:
         environment["COLLECTOR_REGISTRY_ADDRESS"] = launch.registry_address
     if node.store is not None:
-        environment["COLLECTOR_REGISTRY"] = node.store
+        environment[_REGISTRY] = node.store
     if node.dialect not in (None, "native"):
         environment["COLLECTOR_DIALECT"] = node.dialect
     environment |= _security(launch.security)
@@ -97,14 +98,21 @@ def as_flags(
     """Returns the command and the environment of a target that takes settings by flags.
 
     A setting that has a flag is no variable any more. `{value}` is the setting, a flag with
-    `{each}` is there once for each of its parts, and in the command `{id}` and the like stand for
-    settings, empty where they have no value.
+    `{each}` is there once for each of its parts, and in the command and in the target's own
+    variables `{id}` and the like stand for settings, empty where they have no value. A variable of
+    settings alone is left out where none of them has one.
     """
-    left = {**environment, **dict(target.environment)}
+    told = {**environment, **_in_its_notation(target, environment)}
     if port is not None:
-        left["COLLECTOR_LISTEN"] = f"127.0.0.1:{port}"
-    values = {name: left.get(variable, "") for name, variable in FLAGS.items()}
-    places = {**values, "executable": sys.executable, "port": "" if port is None else str(port)}
+        told["COLLECTOR_LISTEN"] = f"127.0.0.1:{port}"
+    plain = {name: value for name, value in target.environment if not _PLACE.search(value)}
+    settings = {name: {**told, **plain}.get(variable, "") for name, variable in FLAGS.items()}
+    places = {
+        **settings,
+        "executable": sys.executable,
+        "port": "" if port is None else str(port),
+    }
+    left = {**told, **dict(_variables(target.environment, places))}
     command = [_filled(word, places) for word in target.command]
     for name, words in target.flags:
         value = left.pop(FLAGS[name], None)
@@ -115,7 +123,24 @@ def as_flags(
                 command += [_filled(word, {**places, "each": part}) for word in words]
         else:
             command += [_filled(word, {**places, "value": value}) for word in words]
-    return command, {name: _filled(value, {"port": places["port"]}) for name, value in left.items()}
+    return command, left
+
+
+def _in_its_notation(target: ExecTarget, environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns where a target keeps registrations, as it has it, where that is a file."""
+    kind, _, path = environment.get(_REGISTRY, "").partition(":")
+    if target.store is None or kind != "sqlite":
+        return {}
+    return {_REGISTRY: target.store.replace("{path}", path)}
+
+
+def _variables(
+    written: tuple[tuple[str, str], ...], places: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    for name, value in written:
+        named = [places[each] for each in _PLACE.findall(value) if each in places]
+        if any(named) or not named:
+            yield name, _filled(value, places)
 
 
 def _filled(word: str, places: Mapping[str, str]) -> str:

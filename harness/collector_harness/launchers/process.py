@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from collector_harness.client.credentials import ClientCredentials
 from collector_harness.errors import TargetFailed
 from collector_harness.faults.front import Front
-from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch
+from collector_harness.launchers.base import DEFAULT_READY_LIMIT, Launch, NodeSecurity
 from collector_harness.launchers.child import Child, executed, not_executed
 from collector_harness.launchers.contract import (
     as_flags,
@@ -112,7 +112,7 @@ class ProcessNode(Supervised):
         if self._ready.port is not None:
             port = self._port if self._ready.port == "{port}" else self._ready.port
             assert port is not None
-            asking = asyncio.create_task(self._ask(port, ready))
+            asking = asyncio.create_task(self._ask(port, ready, _own_access(launch.security)))
         try:
             first: set[asyncio.Future[Any]] = {ready, child.exited}
             await asyncio.wait(
@@ -147,10 +147,12 @@ class ProcessNode(Supervised):
         named = found.groupdict()
         return usable_address(named.get("address") or f"127.0.0.1:{named['port']}")
 
-    async def _ask(self, port: int, ready: asyncio.Future[tuple[str, int]]) -> None:
+    async def _ask(
+        self, port: int, ready: asyncio.Future[tuple[str, int]], credentials: ClientCredentials
+    ) -> None:
         """Tells `ready` once something listens on the port, and is healthy where that is asked."""
         rule = external.Ready(by="health" if self._ready.health else "port")
-        probe = Probe(rule, "127.0.0.1", port, credentials=ClientCredentials(), name=self._name)
+        probe = Probe(rule, "127.0.0.1", port, credentials=credentials, name=self._name)
         try:
             async for _ in pauses(self._ready_limit):
                 if await probe.is_ready() and not ready.done():
@@ -191,6 +193,18 @@ class ProcessNode(Supervised):
             "'collector listening on HOST:PORT' on standard output once it is ready, "
             "and flushes it"
         )
+
+
+def _own_access(security: NodeSecurity) -> ClientCredentials:
+    """Returns how a node that is told this is asked for its health: as it would call itself."""
+    tls, own = security.tls, security.own_token
+    return ClientCredentials(
+        tls=tls is not None,
+        ca=tls.ca if tls else None,
+        cert=tls.cert if tls else None,
+        key=tls.key if tls else None,
+        token=own.file.read_text(encoding="utf-8") if own and own.file else None,
+    )
 
 
 def _wants_port(target: ExecTarget) -> bool:

@@ -283,9 +283,10 @@ def test_what_passes_beneath_is_no_verdict_on_what_was_asked(judge, stranger):
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("exec:./nope --port 0", r"there is no command './nope': looked for from {here}"),
-        ("exec:nope-nowhere", r"there is no command 'nope-nowhere': no folder of PATH has one"),
-        ("exec:./plain.txt", r"'./plain.txt' in {here} is no program"),
+        ("exec:./nope --port 0", "No such file or directory (command: ./nope --port 0)"),
+        ("exec:./nope", "it was looked for from {here}"),
+        ("exec:nope-nowhere", "'nope-nowhere' is in no folder of PATH"),
+        ("exec:./plain.txt", "Permission denied (command: ./plain.txt)"),
     ],
 )
 def test_a_command_that_there_is_not_is_told_with_where_it_was_looked_for(
@@ -296,7 +297,7 @@ def test_a_command_that_there_is_not_is_told_with_where_it_was_looked_for(
     with pytest.raises(TargetFailed) as caught:
         judge(target)
     assert told.format(here=tmp_path) in str(caught.value)
-    assert "node" not in str(caught.value)
+    assert "node 'target'" in str(caught.value)
     assert caught.value.exit_code is ExitCode.TARGET_FAILED
 
 

@@ -160,6 +160,57 @@ def test_of_many_registrations_the_first_that_is_refused_is_told(
     assert run_all(alone(steps)).passed()
 
 
+def test_of_very_many_registrations_the_first_that_is_refused_is_told(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - register: {namespace: crowd, service: s1500}
+    - register: {namespace: crowd, services: 2000}
+      expect: {status: ALREADY_EXISTS, layer: grpc, message: {$contains: crowd/s1500}}
+    - lookup: crowd/s1499
+    - lookup: crowd/s2000
+      expect: {status: NOT_FOUND}
+    - register: {namespace: system, services: 2000}
+      expect: {status: PERMISSION_DENIED}
+    - lookup: system/s2
+      expect: {status: NOT_FOUND}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_a_crowd_is_registered_once_for_all_cases_that_share_a_mesh(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - register: {namespace: crowd, services: "${case.count}", once: true}
+      expect: {status: OK, response: {service_id: {$regex: crowd/s\\d+}}}
+    - list: crowd
+      expect: {response: {services: {$len: {$ge: "${case.count}"}}}}
+    """
+    cases = "isolation: shared\ncases: {a: {count: 1200}, b: {count: 1200}, c: {count: 1500}}\n"
+    assert run_all(alone(steps, rest=cases)).passed()
+
+
+def test_a_crowd_is_registered_again_where_a_node_was_started_anew(
+    run_all: Run, alone: Write
+) -> None:
+    steps = """\
+    - register: {namespace: crowd, services: 20, once: true}
+    - stop: only
+    - start: only
+    - register: {namespace: crowd, services: 20, once: true}
+      expect: {status: OK}
+    - list: crowd
+      expect: {response: {services: {$len: 20}}}
+    """
+    assert run_all(alone(steps)).passed()
+
+
+def test_only_a_crowd_is_registered_once(run_all: Run, alone: Write) -> None:
+    with pytest.raises(InvalidInput, match="once goes with services"):
+        run_all(alone("- register: {namespace: shop, service: Cart, once: true}\n"))
+
+
 def test_services_go_with_nothing_else_that_is_registered(run_all: Run, alone: Write) -> None:
     with pytest.raises(InvalidInput, match="one thing is registered at a time"):
         run_all(alone("- register: {namespace: crowd, services: 5, service: Cart}\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
 
 from collector_harness.client import NodeClient
 from collector_harness.client.pools import known_types
+from collector_harness.client.reflection import Unanswered
 from collector_harness.errors import InvalidInput
 from collector_harness.runtime import Runtime
 
@@ -275,6 +277,73 @@ def test_hostile_reflection_only_leaves_the_method_unknown(runtime: Runtime, han
             assert (await client.call_raw("shop.Shop/Echo", b"x")).output == b"x"
 
     runtime.run(check())
+
+
+def test_whoever_does_not_answer_is_told_as_that_and_not_as_silent_about_itself(
+    runtime: Runtime,
+) -> None:
+    """A first call asks what there is before it: where nobody answers that, nobody would have
+    answered the call.
+    """
+
+    async def check() -> None:
+        # It takes connections, as who stands still does, and says nothing.
+        with socket.create_server(("127.0.0.1", 0)) as paused:
+            async with NodeClient("{}:{}".format(*paused.getsockname()), node="west") as client:
+                reply = await client.call("shop.Shop/Echo", {"sku": "A1"}, timeout=0.2)
+                # Either time may be over first: that of the call, or that for connecting.
+                assert reply.status in ("DEADLINE_EXCEEDED", "UNAVAILABLE")
+                assert (reply.node, reply.rpc) == ("west", "/shop.Shop/Echo")
+                assert reply.request == {"sku": "A1"}
+                assert reply.seconds > 0
+                with pytest.raises(Unanswered):
+                    await client.open_stream("shop.Shop/Echo", timeout=0.2)
+            address = "{}:{}".format(*paused.getsockname())
+        async with NodeClient(address, node="west") as client:
+            reply = await client.call("shop.Shop/Echo", {"sku": "A1"})
+            assert (reply.status, reply.layer) == ("UNAVAILABLE", "grpc")
+
+    runtime.run(check())
+
+
+def test_what_nobody_answered_is_asked_again(runtime: Runtime) -> None:
+    async def check() -> None:
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server.add_generic_rpc_handlers((Shop(V1, {"shop.Shop": [SHOP, MONEY]}, {}),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        async with NodeClient(f"127.0.0.1:{port}", node="west") as client:
+            assert (await client.call("shop.Shop/Echo", {}, timeout=0.2)).status != "OK"
+            await server.start()
+            try:
+                await client.until_connected(seconds=10)
+                assert (await client.call("shop.Shop/Echo", {"sku": "A1"})).status == "OK"
+            finally:
+                await server.stop(None)
+
+    runtime.run(check())
+
+
+def test_a_node_that_refuses_reflection_is_told_with_its_status(runtime: Runtime) -> None:
+    class Guarded(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: Any) -> Any:
+            async def refuse(requests: Any, context: Any) -> None:
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
+
+            return grpc.stream_stream_rpc_method_handler(refuse)
+
+    async def check() -> None:
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers((Guarded(),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        try:
+            async with NodeClient(f"127.0.0.1:{port}", node="west") as client:
+                await client.call("shop.Shop/Echo", {})
+        finally:
+            await server.stop(None)
+
+    with pytest.raises(InvalidInput, match="it refuses reflection, by UNAUTHENTICATED"):
+        runtime.run(check())
 
 
 @pytest.mark.parametrize("package", ["grpc.reflection.v1", "grpc.reflection.v1alpha"])

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC109 - a deadline goes over the wire; asyncio.timeout does not
 """Methods by their names: the known ones, and those that a node tells of by reflection."""
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from collector_harness.client.decoding import json_values
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reflection import Reflection
 from collector_harness.client.reply import Metadata
-from collector_harness.errors import InvalidInput, Problem, TargetFailed
+from collector_harness.errors import InvalidInput, Problem
 
 __all__ = ["Methods", "method_path", "request_message"]
+
+_LEAST_PATIENCE = 1.0
+"""Seconds. A call may be short on purpose, and what is asked before it is no part of it."""
+_MOST_PATIENCE = 10.0
+_REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
 class Methods:
@@ -46,10 +52,11 @@ class Methods:
         """What is known of the node's own types so far, in a pool that no other node sees."""
         return self._given if self._reflection is None else self._reflection.types
 
-    async def find(self, path: str) -> MethodDescriptor:
-        """Returns the method of `/package.Service/Method`; raises `InvalidInput` with a
-        did-you-mean where neither the harness nor the node knows it, and `TargetFailed` where
-        nobody answers.
+    async def find(self, path: str, *, timeout: float | None = None) -> MethodDescriptor:
+        """Returns the method of `/package.Service/Method`, for a call that has so many seconds.
+
+        Raises `InvalidInput` with a did-you-mean where neither the harness nor the node knows it,
+        and `Unanswered` where nobody answers.
         """
         service, _, name = path[1:].rpartition("/")
         methods = known_types().methods(service)
@@ -60,22 +67,18 @@ class Methods:
                 self._reflection = Reflection(
                     self._channel, metadata=self._metadata, types=self._given
                 )
-            if await self._reflection.find(service):
+            if await self._reflection.find(service, timeout=_patience(timeout)):
                 methods = self._reflection.types.methods(service)
         if methods is None:
             told = await self._reflection.services() if self._reflection is not None else ()
-            if not told and self._channel.get_state() is not grpc.ChannelConnectivity.READY:
-                raise TargetFailed(
-                    f"node '{self._node}' does not answer: nobody takes connections at its "
-                    "address; is it started, and is the address its own?",
-                    node=self._node,
-                )
             given = () if self._given is None else self._given.services
             known = {*known_types().services, *told, *given}
             close = difflib.get_close_matches(service, sorted(known), n=1)
+            refused = "" if self._reflection is None or told else self._reflection.refused
+            why = f": it refuses reflection, by {refused}" if refused in _REFUSALS else ""
             raise InvalidInput(
                 Problem(
-                    message=f"node '{self._node}' tells nothing of a service '{service}'",
+                    message=f"node '{self._node}' tells nothing of a service '{service}'{why}",
                     hint=f"did you mean '{close[0]}'?"
                     if close
                     else "turn server reflection on, or name its descriptors under `protos`",
@@ -92,6 +95,11 @@ class Methods:
                 )
             )
         return methods[name]
+
+
+def _patience(timeout: float | None) -> float:
+    """Returns how long to wait for what a node tells of itself, for a call of so many seconds."""
+    return _MOST_PATIENCE if timeout is None else max(_LEAST_PATIENCE, min(timeout, _MOST_PATIENCE))
 
 
 def request_message(method: MethodDescriptor, request: object) -> Message:

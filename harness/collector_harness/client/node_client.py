@@ -25,7 +25,8 @@ from collector_harness.client.descriptor_sets import pool_of
 from collector_harness.client.dialects import DialectName, request_bytes
 from collector_harness.client.methods import Methods, method_path, request_message
 from collector_harness.client.pools import TypePool
-from collector_harness.client.reply import Reply, grpc_reply, reply_of
+from collector_harness.client.reflection import Unanswered
+from collector_harness.client.reply import Received, Reply, grpc_reply, reply_of
 from collector_harness.client.streams import StreamCall
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
 from collector_harness.errors import InvalidInput, Problem
@@ -123,7 +124,10 @@ class NodeClient(ContractCalls):
         known, and for a request that does not fit it.
         """
         path = method_path(full_method)
-        method = await self._methods.find(path)
+        try:
+            method = await self._methods.find(path, timeout=timeout)
+        except Unanswered as error:
+            return self.unanswered(error, path, request)
         if method.client_streaming:
             raise InvalidInput(
                 Problem(message=f"{path[1:]} takes a stream, and only single requests can be sent")
@@ -143,10 +147,11 @@ class NodeClient(ContractCalls):
     ) -> StreamCall:
         """Opens a call of any kind, to be made message by message; `timeout` is for all of it.
 
-        Raises `InvalidInput` for a method that is not known.
+        Raises `InvalidInput` for a method that is not known, and `Unanswered` where nobody tells of
+        it because nobody answers.
         """
         path = method_path(full_method)
-        method = await self._methods.find(path)
+        method = await self._methods.find(path, timeout=timeout)
         return StreamCall(
             self._transport,
             method,
@@ -157,6 +162,19 @@ class NodeClient(ContractCalls):
             timeout=timeout,
             dialect=self.dialect,
         )
+
+    def unanswered(self, error: Unanswered, full_method: str, request: object) -> Reply:
+        """Returns the reply that a call would have got which nobody was there to take."""
+        received = Received(
+            code=error.status.value[0],
+            message=error.message,
+            body=None,
+            headers=(),
+            trailers=(),
+            seconds=error.seconds,
+        )
+        path = method_path(full_method)
+        return grpc_reply(received, node=self.node, rpc=path, request=json_values(request))
 
     async def call_raw(
         self,

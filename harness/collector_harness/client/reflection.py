@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC109 - a deadline goes over the wire; asyncio.timeout does not
 """What a node tells about its own services by server reflection, v1 or v1alpha.
 
 Servers differ in how much they tell: some send a file without the files that it
@@ -8,6 +9,7 @@ replaced by raw bytes, so that the rest can still be used.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 
 import grpc
@@ -26,7 +28,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import (  # type: ignore[import-unty
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reply import Metadata
 
-__all__ = ["Reflection"]
+__all__ = ["Reflection", "Unanswered"]
 
 _PATHS = (
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -34,6 +36,20 @@ _PATHS = (
 )
 _MOST_FILES = 1000
 _TIMEOUT = 10.0
+_NOBODY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+class Unanswered(Exception):
+    """Nobody answers at all: what is said of a call that was to be made is said of that."""
+
+    def __init__(self, status: grpc.StatusCode, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.status = status
+        """UNAVAILABLE or DEADLINE_EXCEEDED."""
+        self.message = message
+        """What gRPC says of it."""
+        self.seconds = seconds
+        """How long it was waited for."""
 
 
 class Reflection:
@@ -53,13 +69,18 @@ class Reflection:
         self._lock = asyncio.Lock()
         self.types = TypePool() if types is None else types
         """All that was read so far; the node's own pool."""
+        self.refused = ""
+        """The status by which the node last refused to tell anything; empty where it did not."""
 
-    async def find(self, service: str) -> bool:
-        """Reads the service into `types`; returns whether the node told of it."""
+    async def find(self, service: str, *, timeout: float = _TIMEOUT) -> bool:
+        """Reads the service into `types`; returns whether the node told of it. `timeout` is for
+        each question. Raises `Unanswered` where nobody answers.
+        """
         async with self._lock:
             if self.types.methods(service) is not None:
                 return True
-            answer = await self._ask(ServerReflectionRequest(file_containing_symbol=service))
+            asked = ServerReflectionRequest(file_containing_symbol=service)
+            answer = await self._ask(asked, timeout)
             files: dict[str, FileDescriptorProto] = {}
             _collect(answer, files)
             wanted = [name for file in files.values() for name in file.dependency]
@@ -76,7 +97,9 @@ class Reflection:
             return self.types.methods(service) is not None
 
     async def services(self) -> tuple[str, ...]:
-        """Returns the names of all services; none where the node offers no reflection."""
+        """Returns the names of all services; none where the node offers no reflection. Raises
+        `Unanswered` where nobody answers.
+        """
         answer = await self._ask(ServerReflectionRequest(list_services=""))
         if answer is None:
             return ()
@@ -97,18 +120,26 @@ class Reflection:
             # A file that no pool takes is as good as one that was never told.
             return
 
-    async def _ask(self, request: ServerReflectionRequest) -> ServerReflectionResponse | None:
+    async def _ask(
+        self, request: ServerReflectionRequest, timeout: float = _TIMEOUT
+    ) -> ServerReflectionResponse | None:
+        begin = time.perf_counter()
         for path in (self._path,) if self._path else _PATHS:
             method: grpc.aio.StreamStreamMultiCallable[ServerReflectionRequest, bytes]
             method = self._channel.stream_stream(
                 path, request_serializer=ServerReflectionRequest.SerializeToString
             )
-            call = method(_only(request), timeout=_TIMEOUT, metadata=self._metadata)
+            call = method(_only(request), timeout=timeout, metadata=self._metadata)
             try:
                 async for body in call:
                     self._path = path
                     return ServerReflectionResponse.FromString(body)
-            except (grpc.aio.AioRpcError, DecodeError):
+            except grpc.aio.AioRpcError as error:
+                if error.code() in _NOBODY:
+                    waited = time.perf_counter() - begin
+                    raise Unanswered(error.code(), error.details() or "", waited) from error
+                self.refused = error.code().name
+            except DecodeError:
                 continue
             finally:
                 call.cancel()

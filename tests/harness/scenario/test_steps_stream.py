@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -144,7 +147,7 @@ def _text(cart: Any, steps: str) -> str:
     return (
         "version: 1\nscenario: t\ntopology: {nodes: {hub: {}}}\n"
         f"services: {{orders: {{address: '{cart.address}', ready: {{port: true}}}}}}\n"
-        f"defaults: {{via: orders, deadline: 5s}}\nsteps:\n{steps}"
+        f"defaults: {{via: orders, deadline: 30s}}\nsteps:\n{steps}"
     )
 
 
@@ -161,7 +164,7 @@ def test_all_four_kinds_are_called_by_a_script(run_all: Any, cart: Any) -> None:
       - headers: {tenant: [t7]}
       - receive: {id: "7", state: {$in: [NEW, OPEN]}}
         within: 2s
-    expect: {messages: {$len: 1}, trailers: {count: ["1", "2"]}, seconds: {$lt: 5s}}
+    expect: {messages: {$len: 1}, trailers: {count: ["1", "2"]}, seconds: {$lt: 30s}}
     save: {state: "messages[0].state"}
   - stream: shop.Cart/Watch
     script: [{send: {count: 3}}]
@@ -369,6 +372,44 @@ def test_a_script_is_tried_again_until_it_is_met(run_all: Any, cart: Any) -> Non
     failure = run_all(_text(cart, steps)).failure
     assert failure.message.startswith("message 1 is not as expected (")
     assert " tries within 0.3s)" in failure.message
+
+
+@pytest.fixture
+def paused() -> Iterator[Any]:
+    """A service that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield SimpleNamespace(address="{}:{}".format(*listening.getsockname()))
+
+
+def test_a_service_that_stands_still_is_told_as_that_by_the_first_call(
+    run_all: Any, paused: Any
+) -> None:
+    steps = """\
+  - call: shop.Cart/Get
+    input: {id: 7}
+    deadline: 200ms
+    expect: {status: {$in: [DEADLINE_EXCEEDED, UNAVAILABLE]}, layer: grpc}
+  - stream: shop.Cart/Fill
+    deadline: 200ms
+    script: [{send: {id: 7}}, {half_close: true}]
+    expect: {status: {$in: [DEADLINE_EXCEEDED, UNAVAILABLE]}, messages: []}
+"""
+    ran = run_all(_text(paused, steps))
+    assert ran.passed()
+    assert [call.rpc for call in ran.calls] == ["/shop.Cart/Get", "/shop.Cart/Fill"]
+
+
+def test_a_line_that_waits_for_a_service_that_stands_still_is_told(
+    run_all: Any, paused: Any
+) -> None:
+    script = "[{send: {}}, {receive: {id: 1}}]"
+    steps = f"  - {{stream: shop.Cart/Watch, deadline: 200ms, script: {script}}}\n"
+    failure = run_all(_text(paused, steps)).failure
+    assert re.match(
+        "there is no message 1: the call ended with (DEADLINE_EXCEEDED|UNAVAILABLE)",
+        failure.message,
+    )
+    assert failure.position.text[failure.position.column - 1 :].startswith("receive:")
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
+from collector_harness.client import Reply
+from collector_harness.client.reflection import Unanswered
 from collector_harness.client.streams import StreamCall
 from collector_harness.errors import InvalidInput
 from collector_harness.events import Mismatch
@@ -24,10 +27,14 @@ async def stream(step: StreamStep, at: Place) -> Answer:
 
     A line that is not met ends the call, and is what the answer says was `broken`.
     """
-    node = at.node(step)
-    call = await node.client.open_stream(
-        at.scope.text(step.rpc), metadata=at.metadata(step), timeout=at.deadline(step)
-    )
+    node, rpc = at.node(step), at.scope.text(step.rpc)
+    try:
+        call = await node.client.open_stream(
+            rpc, metadata=at.metadata(step), timeout=at.deadline(step)
+        )
+    except Unanswered as error:
+        reply = node.client.unanswered(error, rpc, [])
+        return _answer(reply, (), at, broken=_without_answer(step))
     broken: _Broken | None = None
     saved: dict[str, object] = {}
     try:
@@ -42,12 +49,32 @@ async def stream(step: StreamStep, at: Place) -> Answer:
         reply = await call.finish()
     finally:
         call.cancel()
+    return _answer(reply, call.messages, at, broken=broken, saved=saved)
+
+
+def _without_answer(step: StreamStep) -> _Broken | None:
+    """Returns the first line that waits for something, where nobody answers; None without one."""
+    for index, line in enumerate(step.script):
+        for kind, told in (("receive", "there is no message 1"), ("headers", "no headers came")):
+            if kind in line.model_fields_set:
+                return _Broken(told, (index, kind), ended=True)
+    return None
+
+
+def _answer(
+    reply: Reply,
+    messages: Sequence[object],
+    at: Place,
+    *,
+    broken: _Broken | None,
+    saved: Mapping[str, object] = MappingProxyType({}),
+) -> Answer:
     at.tell(at, reply)
     whole = answer_of(reply)
     values = {key: whole.values.get(key) for key in _FIELDS if key != "messages"}
-    values["messages"] = list(call.messages)
+    values["messages"] = list(messages)
     values["details"] = values["details"] or []
-    answer = Answer(values=values, route=(node.name,), seconds=reply.seconds, saved=saved)
+    answer = Answer(values=values, route=(reply.node,), seconds=reply.seconds, saved=saved)
     if broken is None:
         return answer
     told = broken.message
@@ -61,7 +88,7 @@ async def stream(step: StreamStep, at: Place) -> Answer:
         mismatches=broken.mismatches,
         answer=answer,
     )
-    return Answer(values=values, route=(node.name,), seconds=reply.seconds, broken=unmet)
+    return replace(answer, broken=unmet)
 
 
 class _Broken(Exception):

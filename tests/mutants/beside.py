@@ -29,8 +29,10 @@ def can_stand_beside(name: str) -> bool:
     """Tells whether a mutant's pieces are what a collector is put together from; those of its
     process, and what is imported in the midst of a call, need a process of their own.
     """
-    places = read_mutants()[name]["replaces"]
-    return not any(place.startswith(_NOT_BESIDE) for place in places)
+    mutant = read_mutants()[name]
+    if mutant.get("process", False):
+        return False
+    return not any(place.startswith(_NOT_BESIDE) for place in mutant["replaces"])
 
 
 def make(settings: CollectorSettings) -> Any:

@@ -237,6 +237,7 @@ def _judged(name: str, patterns: list[str]) -> dict[str, Any]:
         second = _found(verdicts)
         found = {key: (found[key] - asked) | (second[key] & asked) for key in found}
         once |= doubtful - found["broken"]
+    accusations = _told(verdicts, found["broken"] - touched)
     if mutant["breaks"] in patterns and mutant["breaks"] not in found["broken"]:
         # Perhaps a prerequisite has failed by a busy machine, and blocked it.
         verdicts = asyncio.run(verify(target, patterns=[mutant["breaks"]], jobs=1, seed=2))
@@ -249,6 +250,17 @@ def _judged(name: str, patterns: list[str]) -> dict[str, Any]:
         "once": sorted(once),
         "process": not beside,
         "fingerprint": _fingerprint(name),
+        **({"accusations": accusations} if accusations else {}),
+    }
+
+
+def _told(verdicts: Any, ids: set[str]) -> dict[str, str]:
+    """Returns by which case, and why, each of these was found broken."""
+    return {
+        key: f"{case.case}: {case.failure.step}: {case.failure.message}"[:500]
+        for key in sorted(ids)
+        for case in verdicts[key].cases
+        if case.failure is not None
     }
 
 

@@ -3,14 +3,14 @@
 A mutant is the reference collector with one piece replaced by a subclass of it. `breaks` is the
 requirement that it breaks, `does` tells how. `replaces` names the piece where the reference puts
 it together, as a module of `collector_reference` and a name in it, and what takes its place as
-`module:class` in this folder.
+`module:class` in this folder. `process` marks what shows only in a process of its own.
 """
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 CATALOGUE = Path(__file__).with_name("catalogue")
 
@@ -21,6 +21,7 @@ class Mutant(TypedDict):
     breaks: str
     does: str
     replaces: dict[str, str]
+    process: NotRequired[bool]
 
 
 def read_mutants() -> dict[str, Mutant]:

@@ -26,15 +26,10 @@ class RoundNumber(MemoryStore):
 class GlueStick(MemoryStore):
     """Keeps records under the joined text of namespace and name."""
 
-    def __init__(self):
-        super().__init__()
-        self._joined = set()
-
     async def add_service(self, record):
-        if record.message.id in self._joined:
+        if any(other.message.id == record.message.id for other in self.services(None)):
             raise AlreadyRegistered(f"service '{record.message.id}' is already registered")
         await super().add_service(record)
-        self._joined.add(record.message.id)
 
 
 class BlankSlate(MemoryStore):

@@ -121,7 +121,8 @@ def _parts(
         # Never cut: half a command is of no use to whoever pastes it.
         yield line("    ", one_line(failure.reproduce, 100_000))
     if failure.by_hand:
-        yield _heading("by hand, with `collector-harness protos protos`")
+        needs = ", with `collector-harness protos protos`" if "-protoset" in failure.by_hand else ""
+        yield _heading(f"by hand{needs}")
         yield line("    ", one_line(failure.by_hand, 100_000))
 
 

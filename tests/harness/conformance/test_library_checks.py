@@ -5,14 +5,20 @@ of its own requirement.
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from collector_harness.conformance.lib.by_hand import python_line
+from collector_harness.conformance.lib.checks import library_cases
 from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.suite import load_suite
 from collector_harness.conformance.verdicts import Verdict
 from collector_harness.conformance.verify import verify
-from collector_harness.targets import parse_target
+from collector_harness.targets import Reference, parse_target
 
 LIBRARY = sorted(each.id for each in catalogue() if "lib" in each.marks)
 
@@ -44,7 +50,9 @@ def test_a_process_cannot_show(program, judge, requirement):
 
 
 @pytest.mark.usefixtures("repository_modules")
-def test_a_mutant_is_caught_by_the_check_of_its_requirement(library_mutant, library_mutants, judge):
+def test_a_mutant_is_caught_by_the_check_of_its_requirement(
+    library_mutant, library_mutants, judge, repository
+):
     mutant = library_mutants[library_mutant]
     verdicts = judge(f"python:library:{mutant['makes']}", patterns=[mutant["breaks"]])
     found = {each.requirement.id: each for each in verdicts.requirements}
@@ -56,3 +64,30 @@ def test_a_mutant_is_caught_by_the_check_of_its_requirement(library_mutant, libr
         assert "/conformance/lib/" in failure.position.source
         assert failure.mismatches
         assert f" -k {mutant['breaks']} --seed {verdicts.seed}" in failure.reproduce
+        shown = _by_hand(failure.by_hand, repository)
+        assert shown.returncode == 1, shown.stdout + shown.stderr
+        assert ", and has to be " in shown.stdout
+        assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("case", library_cases(), ids=lambda each: each.title)
+def test_by_hand_the_reference_shows_no_breach(case, repository):
+    line = python_line(Reference(), case.by_hand, settings=case.settings)
+    shown = _by_hand(line, repository)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert ", and has to be " in shown.stdout
+
+
+def _by_hand(line, repository):
+    """Runs a line as somebody would paste it, where modules in tests/mutants are found."""
+    assert line.isprintable()
+    folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=repository / "tests/mutants",
+        env={**os.environ, "PATH": os.pathsep.join(folders)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

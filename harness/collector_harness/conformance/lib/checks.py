@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector_harness.conformance.lib.by_hand import python_line
 from collector_harness.errors import ExitCode, HarnessError, Position, TargetFailed
 from collector_harness.events import (
     CaseFinished,
@@ -103,6 +104,10 @@ class LibraryCase:
     file: Path
     line: int
     check: Check
+    by_hand: str
+    """Statements that show the same without the harness, as `by_hand.python_line` takes them."""
+    settings: str
+    """What they take of the collector's settings beside."""
     round: int = 1
     """Which of several times that it is run in one run, from 1."""
 
@@ -185,6 +190,7 @@ class LibraryCase:
             requirements=(self.requirement,),
             logs=bench.logs(),
             reproduce=shlex.join([*words, "--seed", str(seed)]),
+            by_hand=python_line(target, self.by_hand, settings=self.settings),
         )
 
 
@@ -204,11 +210,14 @@ async def _alone(check: Awaitable[None]) -> None:
 _registered: dict[tuple[str, str], LibraryCase] = {}
 
 
-def library_check(requirement: str, *, title: str) -> Callable[[Check], Check]:
+def library_check(
+    requirement: str, *, title: str, by_hand: str, settings: str = ""
+) -> Callable[[Check], Check]:
     """Registers an async function of a `Bench` as a case of a requirement.
 
     It returns when the requirement holds, and raises `Refuted`, best by `Bench.expect`, when it
-    does not. The title never changes: it is part of the case's id.
+    does not. The title never changes: it is part of the case's id. `by_hand` shows the same, as
+    far as a few statements can; it and `settings` are what `by_hand.python_line` takes.
     """
 
     def register(check: Check) -> Check:
@@ -219,6 +228,8 @@ def library_check(requirement: str, *, title: str) -> Callable[[Check], Check]:
             file=Path(code.co_filename),
             line=code.co_firstlineno,
             check=check,
+            by_hand=by_hand,
+            settings=settings,
         )
         return check
 

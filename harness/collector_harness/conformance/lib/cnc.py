@@ -53,7 +53,23 @@ async def _calls(client: NodeClient, caller: int, ended: Callable[[], bool]) -> 
     return replies
 
 
-@library_check("CNC-003", title="validators are put in and taken out while calls are made")
+@library_check(
+    "CNC-003",
+    title="validators are put in and taken out while calls are made",
+    by_hand="""
+async def calls():
+    while True:
+        await serve("WhoAmI")
+traffic = [asyncio.ensure_future(calls()) for _ in range(8)]
+judged = []
+for turn in range(60):
+    collector.set_registry_validator(Refusing() if turn % 2 else None)
+    judged.append((await serve("WhoAmI")).status.code)
+show("calls after each change", judged, [200, 404] * 30)
+for each in traffic:
+    each.cancel()
+""",
+)
 async def validators_under_traffic(bench: Bench) -> None:
     node = Node(name="hub", namespaces=("shop",), probe=("shop",))
     async with bench.mesh(Topology(nodes=(node,))) as mesh:
@@ -88,7 +104,21 @@ async def validators_under_traffic(bench: Bench) -> None:
         bench.expect("it serves as before", {"status": last.status}, {"status": "OK"})
 
 
-@library_check("CNC-003", title="it shuts down while calls are made, and loses none in flight")
+@library_check(
+    "CNC-003",
+    title="it shuts down while calls are made, and loses none in flight",
+    by_hand="""
+half = Any()
+half.Pack(Duration(nanos=500_000_000))
+calls = [asyncio.ensure_future(serve("Sleep", half)) for _ in range(8)]
+while collector.statistics().executions.get("shop/conformance.Probe/Sleep", 0) < 8:
+    await serve("WhoAmI")
+await collector.stop(timedelta(seconds=5))
+answers = await asyncio.gather(*calls, return_exceptions=True)
+ends = [repr(each) if isinstance(each, Exception) else each.status.code for each in answers]
+show("calls in flight at the end", ends, [200] * 8)
+""",
+)
 async def ending_under_traffic(bench: Bench) -> None:
     node = Node(name="hub", namespaces=("shop",), probe=("shop",))
     async with bench.mesh(Topology(nodes=(node,))) as mesh:

@@ -9,7 +9,18 @@ _PROBE = "conformance.Probe"
 _ASKED = "/collector.CollectorRegistry/ValidateMethod"
 
 
-@library_check("LOOP-001", title="a validation is counted on the port as a call that arrived there")
+@library_check(
+    "LOOP-001",
+    title="a validation is counted on the port as a call that arrived there",
+    by_hand="""
+asked = "/collector.CollectorRegistry/ValidateMethod"
+before = collector.statistics()
+await serve("WhoAmI")
+after = collector.statistics()
+show("questions that left", after.loopback_calls - before.loopback_calls, 1)
+show("questions that arrived", after.rpcs.get(asked, 0) - before.rpcs.get(asked, 0), 1)
+""",
+)
 async def validation_is_a_call(bench: Bench) -> None:
     node = Node(name="hub", namespaces=("shop",), probe=("shop",))
     async with bench.mesh(Topology(nodes=(node,))) as mesh:

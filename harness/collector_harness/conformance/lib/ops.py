@@ -51,7 +51,20 @@ class _Lines(logging.Handler):
                 calls.setLevel(cls._former)
 
 
-@library_check("OPS-006", title="each call leaves one line, with its duration and correlation id")
+@library_check(
+    "OPS-006",
+    title="each call leaves one line, with its duration and correlation id",
+    settings="call_log=CallLog.TEXT",
+    by_hand="""
+logging.basicConfig(level=logging.INFO)
+lines = []
+logging.getLogger().handlers[0].addFilter(lambda each: lines.append(each.getMessage()) or True)
+await serve("WhoAmI", metadata=(("x-correlation-id", "by-hand"),))
+about = [line for line in lines if "by-hand" in line and "/Serve" in line]
+show("lines about the call", len(about), 1)
+show("lines with a duration", sum("duration" in line for line in about), 1)
+""",
+)
 async def one_line_per_call(bench: Bench) -> None:
     assert isinstance(bench.target, PythonTarget | Reference)
     settings = (*bench.target.settings, ("call_log", CallLog.TEXT))

@@ -29,7 +29,20 @@ class _Refusing:
         raise NotRegistered(f"{namespace}/{service}.{method}")
 
 
-@library_check("SRV-006", title="a validator is optional, and can be put in while it runs")
+@library_check(
+    "SRV-006",
+    title="a validator is optional, and can be put in while it runs",
+    settings="validation=False",
+    by_hand="""
+key = Any()
+key.Pack(StringValue(value="key"))
+show("without a validator", (await serve("Unregistered", key)).status.code, 200)
+collector.set_registry_validator(Refusing())
+show("with one that refuses", (await serve("Unregistered", key)).status.code, 404)
+collector.set_registry_validator(None)
+show("without one again", (await serve("Unregistered", key)).status.code, 200)
+""",
+)
 async def validator_at_run_time(bench: Bench) -> None:
     node = Node(name="hub", namespaces=("shop",), probe=("shop",), validation=False)
     async with bench.mesh(Topology(nodes=(node,))) as mesh:

@@ -5,40 +5,57 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
-TARGET = "exec:{executable} -m collector_reference"
-PATIENCE = 20.0
-"""Seconds that a process may take to end; many times what it takes."""
+PROCESSES = ("--collector-target", "exec:{executable} -m collector_reference")
+PATIENCE = 60.0
+"""Seconds that a process may take to end, or to begin; many times what it takes."""
 
-PROCESSES = """
-    import os, signal
-    import pytest
+PROJECT = {
+    # A database, so that there is a temporary folder as well.
+    "mesh.yaml": """
+        nodes: {west: {probe: [shop], store: "sqlite:records"}, east: {}}
+        links: [west -> east]
+    """,
+    "test_it.py": """
+        import os, signal, socket
+        from pathlib import Path
 
-    @pytest.mark.topology("nodes: {west: {probe: [shop]}, east: {}}\\nlinks: [west -> east]")
-    def test_it(topology, request):
-        assert topology["west"].collector is None
-        print(f"\\nready {os.getpid()}", flush=True)
-        ending = os.environ.get("ENDING")
-        assert ending != "fail"
-        if ending == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if ending == "wait":
-            topology["west"].serve(
-                "shop", "conformance.Probe", "Sleep",
-                {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "600s"},
-                timeout=600,
-            )
-"""
+        import pytest
+
+        @pytest.mark.topology(Path("mesh.yaml"))
+        def test_it(topology):
+            assert list(Path(os.environ["TMPDIR"]).iterdir())
+            match os.environ["ENDING"]:
+                case "fail":
+                    assert not "this"
+                case "exit":
+                    pytest.exit("that is enough", returncode=9)
+                case "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case "wait":
+                    socket.create_connection(("127.0.0.1", int(os.environ["READY"]))).close()
+                    topology["west"].serve(
+                        "shop", "conformance.Probe", "Sleep",
+                        {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "600s"},
+                        timeout=600,
+                    )
+    """,
+}
+"""A test that ends as `ENDING` says, while its mesh is up."""
+
+Living = Callable[[], list[psutil.Process]]
 
 
 @pytest.fixture
-def marked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def marked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Living:
     """Marks every process that is started from now on; returns what finds the living ones."""
     mark = f"TEST_OF_THE_HARNESS_{os.getpid()}_{abs(hash(tmp_path))}"
     monkeypatch.setenv(mark, "1")
@@ -56,62 +73,115 @@ def marked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return living
 
 
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Returns what waits until the test in the project has come to its waiting."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(2 * PATIENCE)
+        monkeypatch.setenv("READY", str(listener.getsockname()[1]))
+
+        def wait() -> None:
+            listener.accept()[0].close()
+
+        yield wait
+
+
 def assert_ended(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     assert [process.cmdline() for process in alive] == []
 
 
-@pytest.mark.parametrize(("ending", "outcomes"), [("pass", {"passed": 1}), ("fail", {"failed": 1})])
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "in a worker"])
+WORKER = ("-n", "1")
+
+in_all_ways = pytest.mark.parametrize(
+    "options",
+    [(), PROCESSES, (*PROCESSES, *WORKER)],
+    ids=["in process", "as processes", "as processes of a worker"],
+)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("pass", pytest.ExitCode.OK),
+        ("fail", pytest.ExitCode.TESTS_FAILED),
+        ("exit", 9),
+    ],
+)
+@in_all_ways
 def test_nothing_is_left_after_the_end(
-    project, scratch: Path, marked, monkeypatch, ending: str, outcomes: dict[str, int], workers
+    project,
+    scratch: Path,
+    marked: Living,
+    monkeypatch,
+    ending: str,
+    status: int,
+    options: Sequence[str],
 ) -> None:
     monkeypatch.setenv("ENDING", ending)
-    pytester = project({"test_it.py": PROCESSES})
 
-    result = pytester.runpytest_subprocess("--collector-target", TARGET, *workers)
+    result = project(PROJECT).runpytest_subprocess(*options)
 
-    assert result.parseoutcomes() == outcomes
+    if not (ending == "exit" and "-n" in options):  # what a worker ends with is xdist's affair
+        assert result.ret == status
     assert_ended(marked())
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize("target", [(), PROCESSES], ids=["in process", "as processes"])
 def test_nothing_is_left_after_a_worker_was_killed(
-    project, scratch: Path, marked, monkeypatch
+    project, scratch: Path, marked: Living, monkeypatch, target: Sequence[str]
 ) -> None:
     monkeypatch.setenv("ENDING", "kill")
-    pytester = project({"test_it.py": PROCESSES})
 
-    result = pytester.runpytest_subprocess("--collector-target", TARGET, "-n", "1")
+    result = project(PROJECT).runpytest_subprocess(*target, *WORKER)
 
     assert result.parseoutcomes()["failed"] == 1
     assert_ended(marked())
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@in_all_ways
 def test_nothing_is_left_after_a_signal(
-    project, marked, monkeypatch, number: signal.Signals
+    project,
+    scratch: Path,
+    marked: Living,
+    ready: Callable[[], None],
+    monkeypatch,
+    number: signal.Signals,
+    options: Sequence[str],
 ) -> None:
     monkeypatch.setenv("ENDING", "wait")
-    pytester = project({"test_it.py": PROCESSES})
+    pytester = project(PROJECT)
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-s", "--collector-target", TARGET],
+        [sys.executable, "-m", "pytest", *options],
         cwd=pytester.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Ctrl-C reaches everything in the foreground, and so the workers too.
+        start_new_session=True,
     ) as run:
-        assert run.stdout is not None
-        for line in run.stdout:
-            if line.startswith("ready"):
-                break
-        started = marked()
-        run.send_signal(number)
-        said = run.stdout.read()
+        try:
+            ready()
+            started = marked()
+            if number is signal.SIGINT:
+                os.killpg(run.pid, number)
+            else:
+                run.send_signal(number)
+            said, _ = run.communicate(timeout=PATIENCE)
+        except BaseException:
+            os.killpg(run.pid, signal.SIGKILL)
+            raise
 
-    assert len(started) == 4, "pytest, the reaper and two collectors"
+    expected = ["pytest", "the reaper"]
+    expected += ["a collector"] * 2 if options else []
+    expected += ["the worker"] if "-n" in options else []
+    assert len(started) == len(expected), expected
     assert_ended(started)
     assert_ended(marked())
+    assert list(scratch.iterdir()) == []
     if number is signal.SIGINT:
         assert run.returncode == pytest.ExitCode.INTERRUPTED
         assert re.search(r"KeyboardInterrupt", said)

@@ -11,9 +11,9 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -29,8 +29,9 @@ from shared_system.practices import Practices
 __all__ = ["Caller", "CallingSettings"]
 
 _LOG = logging.getLogger(__name__)
+_Request = TypeVar("_Request", bound=Message)
 _Reply = TypeVar("_Reply", bound=Message)
-_Made_co = TypeVar("_Made_co", bound=Message, covariant=True)
+_Make = Callable[[grpc.aio.Channel], grpc.aio.UnaryUnaryMultiCallable[_Request, _Reply]]
 
 # What may go well a moment later. Everything else would only fail again, or did happen.
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE})
@@ -58,12 +59,6 @@ class CallingSettings:
     pool: int = 2
     """So many channels are kept."""
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
-
-
-class _Made(Protocol[_Made_co]):
-    def __call__(
-        self, *, timeout: float | None, metadata: tuple[tuple[str, str], ...]
-    ) -> Awaitable[_Made_co]: ...
 
 
 class Caller:
@@ -99,12 +94,13 @@ class Caller:
     async def call(
         self,
         method: str,
-        make: Callable[[grpc.aio.Channel], _Made[_Reply]],
+        make: _Make[_Request, _Reply],
+        request: _Request,
         *,
         repeatable: bool = True,
     ) -> _Reply:
-        """Calls what `make` binds to a channel and returns the reply. `repeatable` says that the
-        method answers the same when it is called again: only then are retries safe.
+        """Calls the method that `make` binds to a channel, and returns its reply. `repeatable` says
+        that it answers the same when it is called again: only then are retries safe.
 
         Raises `Failure` with the code of what happened.
         """
@@ -115,7 +111,9 @@ class Caller:
         for attempt in range(1, attempts + 1):
             try:
                 # Each attempt takes another channel than the one before, which may be the trouble.
-                return await self._attempt(method, make, attempt, until, turn + attempt)
+                return await self._attempt(
+                    method, make, request, attempt=attempt, until=until, turn=turn + attempt
+                )
             except Failure as failure:
                 pause = self._settings.pause_seconds * 2 ** (attempt - 1) * random.random()
                 late = until is not None and time.monotonic() + pause >= until
@@ -129,12 +127,11 @@ class Caller:
     async def is_well(self) -> bool:
         """Asks the service for its health."""
 
-        def make(channel: grpc.aio.Channel):  # type: ignore[no-untyped-def] # the stub is not typed
-            stub = health_pb2_grpc.HealthStub(channel)
-            return lambda **how: stub.Check(health_pb2.HealthCheckRequest(), **how)
+        def check(channel: grpc.aio.Channel) -> Any:
+            return health_pb2_grpc.HealthStub(channel).Check
 
         try:
-            answer = await self.call("Check", make)
+            answer = await self.call("Check", check, health_pb2.HealthCheckRequest())
         except Failure:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -156,7 +153,9 @@ class Caller:
     async def _attempt(
         self,
         method: str,
-        make: Callable[[grpc.aio.Channel], _Made[_Reply]],
+        make: _Make[_Request, _Reply],
+        request: _Request,
+        *,
         attempt: int,
         until: float | None,
         turn: int,
@@ -173,6 +172,7 @@ class Caller:
             with tracing.span(f"{self.name}/{method}", "CLIENT"):
                 async with self._channels.one(turn) as channel:
                     reply = await make(channel)(
+                        request,
                         timeout=None if until is None else max(0.0, until - began),
                         metadata=self._metadata(),
                     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-__all__ = ["FAILURE_TRAILER", "Failure"]
+__all__ = ["FAILURE_TRAILER", "Failure", "trailer"]
 
 FAILURE_TRAILER = "x-failure"
 """The trailer by which a service's own failure is known from gRPC's: `passing` or `final`."""
@@ -21,3 +21,8 @@ class Failure(Exception):
         self.code = code
         self.message = message
         self.passing = passing
+
+
+def trailer(failure: Failure) -> tuple[tuple[str, str], ...]:
+    """Returns the trailing metadata by which callers know a failure as the service's own."""
+    return ((FAILURE_TRAILER, "passing" if failure.passing else "final"),)

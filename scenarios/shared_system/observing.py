@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from shared_system import errand, logs, tracing
-from shared_system.failures import FAILURE_TRAILER, Failure
+from shared_system.failures import Failure, trailer
 from shared_system.practices import Practices
 
 __all__ = ["Observer", "unary"]
@@ -66,8 +66,7 @@ class Observer:
         return failure.code if self._practices.codes else grpc.StatusCode.INTERNAL
 
     async def _refuse(self, context: _Context, failure: Failure) -> NoReturn:
-        kind = "passing" if failure.passing else "final"
-        await context.abort(self._code(failure), failure.message, ((FAILURE_TRAILER, kind),))
+        await context.abort(self._code(failure), failure.message, trailer(failure))
 
     def _tell(self, path: str, status: str, seconds: float, peer: str) -> None:
         if self._practices.logging:

@@ -1,24 +1,38 @@
 """What every REST front of a sample does alike: reading bodies, telling errors, describing them.
 
-What surrounds a request as a whole is in `edge`.
+Which routes there are is the sample's; what surrounds a request as a whole is in `edge`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException as AnyHttpException
 from starlette.responses import Response
 
+from shared_system.edge import Edge
 from shared_system.exact_json import JsonResponse, read_json
 from shared_system.failures import Failure
+from shared_system.practices import Practices
 from shared_system.translation import error_body, http_status
 
-__all__ = ["ExactRoute", "add_errors", "describe_errors"]
+__all__ = ["READING_ERRORS", "WRITING_ERRORS", "ExactRoute", "answers", "rest_application"]
+
+READING_ERRORS = {
+    400: "The request cannot be right",
+    429: "Too much at once",
+    500: "Something broke",
+    503: "A service cannot be reached at the moment",
+    504: "A service did not answer in time",
+}
+"""What any request may be answered, by HTTP status."""
+WRITING_ERRORS = READING_ERRORS | {413: "The body is too large", 415: "The body is not JSON"}
+"""The same for a request with a body."""
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -48,7 +62,21 @@ class ExactRoute(APIRoute):
         return exact
 
 
-def add_errors(app: FastAPI, *, codes: bool = True) -> None:
+def rest_application(title: str, practices: Practices, request_limit_seconds: float) -> FastAPI:
+    """Returns an application that has no routes yet. A request to it may take so long."""
+    app = FastAPI(title=title, version="1", docs_url=None, redoc_url=None)
+    _add_errors(app, codes=practices.codes)
+    _describe_errors(app)
+    app.add_middleware(Edge, practices=practices, request_limit_seconds=request_limit_seconds)
+    return app
+
+
+def answers(model: type[BaseModel], reasons: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Returns what the OpenAPI tells of these answers, all of one model."""
+    return {status: {"model": model, "description": reason} for status, reason in reasons.items()}
+
+
+def _add_errors(app: FastAPI, *, codes: bool) -> None:
     """Answers what went wrong as `{"error": sentence}`; without `codes` failures are all 500."""
 
     @app.exception_handler(Failure)
@@ -70,7 +98,7 @@ def add_errors(app: FastAPI, *, codes: bool = True) -> None:
         return JsonResponse(content, error.status_code, dict(error.headers or {}))
 
 
-def describe_errors(app: FastAPI) -> None:
+def _describe_errors(app: FastAPI) -> None:
     """Has the OpenAPI tell our own answers to bad requests in place of FastAPI's."""
     describe = app.openapi
 

@@ -19,12 +19,12 @@ async def ask(caller: Any, times: int) -> Counter[str]:
     from commerce_system.wire import users_pb2, users_pb2_grpc
 
     def make(channel: grpc.aio.Channel) -> Any:
-        stub = users_pb2_grpc.UserServiceStub(channel)
-        return lambda **how: stub.GetUser(users_pb2.GetUserRequest(user_id=1), **how)
+        return users_pb2_grpc.UserServiceStub(channel).GetUser
 
+    request = users_pb2.GetUserRequest(user_id=1)
     names: Counter[str] = Counter()
     for _ in range(times):
-        names[(await caller.call("GetUser", make)).user.name] += 1
+        names[(await caller.call("GetUser", make, request)).user.name] += 1
     return names
 
 

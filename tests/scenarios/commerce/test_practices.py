@@ -117,7 +117,8 @@ def test_a_deadline_is_passed_on(orders_of: Any, running: Any) -> None:
             await order(timeout=1.0)
             (seen,) = users.deadlines
             assert seen is not None
-            assert 0 < seen <= 1.0
+            # gRPC rounds it up on its way; the limit of calls without one is three seconds.
+            assert 0 < seen < 2
 
     running(run())
 

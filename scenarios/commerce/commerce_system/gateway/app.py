@@ -15,9 +15,14 @@ from commerce_system.gateway.services import Services
 from commerce_system.gateway.tokens import Tokens
 from commerce_system.settings import ServiceSettings
 from commerce_system.wire import orders_pb2, users_pb2
-from shared_system.edge import Edge
 from shared_system.exact_json import JsonResponse
-from shared_system.rest import ExactRoute, add_errors, describe_errors
+from shared_system.rest import (
+    READING_ERRORS,
+    WRITING_ERRORS,
+    ExactRoute,
+    answers,
+    rest_application,
+)
 
 __all__ = ["application"]
 
@@ -30,29 +35,17 @@ _Key = Annotated[
     ),
 ]
 _PathId = Annotated[int, Path(ge=1, le=schemas.LARGEST_ID)]
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": schemas.Error, "description": "The request cannot be right"},
-    404: {"model": schemas.Error, "description": "There is no such user or order"},
-    429: {"model": schemas.Error, "description": "Too much at once"},
-    500: {"model": schemas.Error, "description": "Something broke"},
-    503: {"model": schemas.Error, "description": "A service cannot be reached at the moment"},
-    504: {"model": schemas.Error, "description": "A service did not answer in time"},
-}
-_MAKING_ERRORS = {
-    **_ERRORS,
-    409: {"model": schemas.Error, "description": "It is there already, or the key was used"},
-    413: {"model": schemas.Error, "description": "The body is too large"},
-    415: {"model": schemas.Error, "description": "The body is not JSON"},
-}
-_TOKEN_ERRORS: dict[int | str, dict[str, Any]] = {
-    401: {"model": schemas.Error, "description": "There is no token"},
-    403: {"model": schemas.Error, "description": "The token is not good"},
-}
+_ABSENT = {404: "There is no such user or order"}
+_TAKEN = {409: "It is there already, or the key was used"}
+_ERRORS = answers(schemas.Error, READING_ERRORS | _ABSENT)
+_MAKING_ERRORS = answers(schemas.Error, WRITING_ERRORS | _ABSENT | _TAKEN)
+_TOKEN_ERRORS = answers(schemas.Error, {401: "There is no token", 403: "The token is not good"})
 
 
 def application(settings: ServiceSettings, services: Services) -> FastAPI:
     """Returns the gateway as an ASGI application."""
-    app = FastAPI(title="commerce gateway", version="1", docs_url=None, redoc_url=None)
+    practices = settings.practices
+    app = rest_application("commerce gateway", practices, settings.request_limit_seconds)
     app.include_router(
         _routes(services),
         prefix="/api",
@@ -62,13 +55,6 @@ def application(settings: ServiceSettings, services: Services) -> FastAPI:
     if settings.open_routes:
         app.include_router(_routes(services))
     _add_health(app, settings, services)
-    add_errors(app, codes=settings.practices.codes)
-    describe_errors(app)
-    app.add_middleware(
-        Edge,
-        practices=settings.practices,
-        request_limit_seconds=settings.request_limit_seconds,
-    )
     return app
 
 

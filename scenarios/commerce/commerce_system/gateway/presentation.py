@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from commerce_system.gateway.money import from_minor
 from commerce_system.wire import orders_pb2, users_pb2
+from shared_system.moments import as_text
 
 __all__ = ["order_json", "user_json"]
 
@@ -20,7 +19,7 @@ def user_json(user: users_pb2.User) -> dict[str, Any]:
         "email": user.email,
         "phone": user.phone,
         "address": user.address,
-        "createdAt": _moment(user.created_at),
+        "createdAt": as_text(user.created_at),
     }
 
 
@@ -41,9 +40,5 @@ def order_json(order: orders_pb2.Order) -> dict[str, Any]:
         ],
         "totalAmount": from_minor(order.total_minor),
         "status": orders_pb2.OrderStatus.Name(order.status),
-        "createdAt": _moment(order.created_at),
+        "createdAt": as_text(order.created_at),
     }
-
-
-def _moment(stamp: Timestamp) -> str:
-    return stamp.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ")

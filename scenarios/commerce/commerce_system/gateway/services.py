@@ -26,18 +26,16 @@ class Services:
         """Makes a user."""
         return await self._users.call(
             "CreateUser",
-            lambda channel: (
-                lambda **how: users_pb2_grpc.UserServiceStub(channel).CreateUser(request, **how)
-            ),
+            lambda channel: users_pb2_grpc.UserServiceStub(channel).CreateUser,
+            request,
         )
 
     async def get_user(self, request: users_pb2.GetUserRequest) -> users_pb2.GetUserResponse:
         """Finds a user."""
         return await self._users.call(
             "GetUser",
-            lambda channel: (
-                lambda **how: users_pb2_grpc.UserServiceStub(channel).GetUser(request, **how)
-            ),
+            lambda channel: users_pb2_grpc.UserServiceStub(channel).GetUser,
+            request,
         )
 
     async def create_order(
@@ -46,18 +44,16 @@ class Services:
         """Makes an order."""
         return await self._orders.call(
             "CreateOrder",
-            lambda channel: (
-                lambda **how: orders_pb2_grpc.OrderServiceStub(channel).CreateOrder(request, **how)
-            ),
+            lambda channel: orders_pb2_grpc.OrderServiceStub(channel).CreateOrder,
+            request,
         )
 
     async def get_order(self, request: orders_pb2.GetOrderRequest) -> orders_pb2.GetOrderResponse:
         """Finds an order."""
         return await self._orders.call(
             "GetOrder",
-            lambda channel: (
-                lambda **how: orders_pb2_grpc.OrderServiceStub(channel).GetOrder(request, **how)
-            ),
+            lambda channel: orders_pb2_grpc.OrderServiceStub(channel).GetOrder,
+            request,
         )
 
     async def list_orders(
@@ -66,9 +62,8 @@ class Services:
         """Lists orders."""
         return await self._orders.call(
             "ListOrders",
-            lambda channel: (
-                lambda **how: orders_pb2_grpc.OrderServiceStub(channel).ListOrders(request, **how)
-            ),
+            lambda channel: orders_pb2_grpc.OrderServiceStub(channel).ListOrders,
+            request,
         )
 
     async def health(self) -> dict[str, bool]:

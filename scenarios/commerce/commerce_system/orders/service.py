@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from shared_system import checks
 from shared_system.calling import Caller
 from shared_system.database import Database
 from shared_system.failures import Failure
+from shared_system.moments import as_stamp
 from shared_system.observing import Observer, unary
 
 __all__ = ["MIGRATIONS", "SERVICE", "OrderService"]
@@ -126,11 +126,8 @@ class OrderService:
     async def _user(self, user_id: int) -> users_pb2.User:
         answer = await self._users.call(
             "ValidateUser",
-            lambda channel: (
-                lambda **how: users_pb2_grpc.UserServiceStub(channel).ValidateUser(
-                    users_pb2.ValidateUserRequest(user_id=user_id), **how
-                )
-            ),
+            lambda channel: users_pb2_grpc.UserServiceStub(channel).ValidateUser,
+            users_pb2.ValidateUserRequest(user_id=user_id),
         )
         if not answer.is_valid:
             raise Failure(grpc.StatusCode.NOT_FOUND, "user not found")
@@ -183,10 +180,6 @@ def _items(request: orders_pb2.CreateOrderRequest) -> list[Item]:
 
 
 def _message(order: Order) -> orders_pb2.Order:
-    created = Timestamp()
-    # SQLite keeps no zone; what is stored is UTC.
-    made = order.created_at
-    created.FromDatetime(made if made.tzinfo else made.replace(tzinfo=UTC))
     return orders_pb2.Order(
         id=order.id,
         user_id=order.user_id,
@@ -202,5 +195,5 @@ def _message(order: Order) -> orders_pb2.Order:
         ],
         total_minor=order.total_minor,
         status=orders_pb2.OrderStatus.Value(order.status),
-        created_at=created,
+        created_at=as_stamp(order.created_at),
     )

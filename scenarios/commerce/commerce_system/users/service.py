@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from commerce_system.wire import users_pb2
 from shared_system import checks
 from shared_system.database import Database
 from shared_system.failures import Failure
+from shared_system.moments import as_stamp
 from shared_system.observing import Observer, unary
 
 __all__ = ["MIGRATIONS", "SERVICE", "UserService"]
@@ -115,15 +115,11 @@ class UserService:
 
 
 def _message(user: User) -> users_pb2.User:
-    created = Timestamp()
-    # SQLite keeps no zone; what is stored is UTC.
-    made = user.created_at
-    created.FromDatetime(made if made.tzinfo else made.replace(tzinfo=UTC))
     return users_pb2.User(
         id=user.id,
         name=user.name,
         email=user.email,
         phone=user.phone,
         address=user.address,
-        created_at=created,
+        created_at=as_stamp(user.created_at),
     )

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import TypeVar
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from identity_system.auth import passwords
 from identity_system.auth.model import Account
@@ -26,6 +25,7 @@ from identity_system.security.threads import refuse
 from identity_system.wire import auth_pb2, auth_pb2_grpc
 from shared_system import checks
 from shared_system.failures import Failure
+from shared_system.moments import as_stamp
 
 __all__ = ["AuthService"]
 
@@ -102,7 +102,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
             timedelta(seconds=request.life_seconds or longest),
             request.audience,
         )
-        return auth_pb2.IssueResponse(token=token, expires_at=_stamp(expires))
+        return auth_pb2.IssueResponse(token=token, expires_at=as_stamp(expires))
 
     @_answering
     def Validate(self, request: auth_pb2.ValidateRequest) -> auth_pb2.ValidateResponse:  # noqa: N802
@@ -116,7 +116,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
             account_id=account.id,
             email=account.email,
             rights=_rights(read, account),
-            expires_at=_stamp(read.expires_at),
+            expires_at=as_stamp(read.expires_at),
         )
 
     @_answering
@@ -186,8 +186,8 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.Tokens(
             access_token=access,
             refresh_token=refresh_token,
-            access_expires_at=_stamp(access_expires),
-            refresh_expires_at=_stamp(expires),
+            access_expires_at=as_stamp(access_expires),
+            refresh_expires_at=as_stamp(expires),
         )
 
 
@@ -201,11 +201,5 @@ def _message(account: Account) -> auth_pb2.Account:
         id=account.id,
         email=account.email,
         rights=account.rights.split(),
-        created_at=_stamp(account.created_at),
+        created_at=as_stamp(account.created_at),
     )
-
-
-def _stamp(moment: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    return stamp

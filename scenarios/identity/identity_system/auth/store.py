@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import grpc
@@ -28,6 +28,7 @@ from identity_system.auth.settings import AuthSettings
 from identity_system.security.caller import unauthenticated
 from shared_system.database import Database
 from shared_system.failures import Failure
+from shared_system.moments import as_utc
 
 __all__ = ["MIGRATIONS", "Store"]
 
@@ -111,7 +112,7 @@ class Store:
                 session.add(Failures(email=email, count=1, until=now + self._settings.lock_out))
                 return 0.0
             if known.count >= self._settings.failures:
-                return (_utc(known.until) - now).total_seconds()
+                return (as_utc(known.until) - now).total_seconds()
             known.count += 1
             known.until = now + self._settings.lock_out
             return 0.0
@@ -161,7 +162,7 @@ class Store:
                 owner.revoked = True
                 self._note(session, "reused", owner.account_id)
                 return "the refresh token was used before; log in again"
-            if _utc(known.expires_at) <= self._clock():
+            if as_utc(known.expires_at) <= self._clock():
                 return "the refresh token has expired"
             known.spent = True
             account = session.get_one(Account, owner.account_id)
@@ -249,8 +250,3 @@ class Store:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _utc(moment: datetime) -> datetime:
-    """SQLite keeps no zone; what is stored is UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

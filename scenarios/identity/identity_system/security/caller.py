@@ -23,6 +23,7 @@ __all__ = [
     "Rules",
     "acting",
     "bearer_of",
+    "check_call",
     "check_rights",
     "current",
     "offered_token",
@@ -98,6 +99,13 @@ def required(rules: Rules, method: str) -> str:
     if method not in rules:
         raise Failure(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")
     return rules[method]
+
+
+def check_call(rules: Rules, method: str) -> None:
+    """Raises `Failure` unless the present caller has what the rule of a method asks for."""
+    rule = required(rules, method)
+    if rule != ANYBODY:
+        check_rights(rule, current())
 
 
 def bearer_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:

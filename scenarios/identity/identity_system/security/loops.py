@@ -10,14 +10,48 @@ import grpc
 from identity_system.security import caller
 from identity_system.security.caller import Principal, Rules
 from shared_system import errand
-from shared_system.failures import FAILURE_TRAILER, Failure
+from shared_system.failures import Failure, trailer
 
 __all__ = ["Authentication", "Authorization", "ClientAuthentication", "ClientAuthorization"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
+_Behaviour = Callable[[Any, _Context], Awaitable[Any]]
 
 
-class Authentication(grpc.aio.ServerInterceptor):
+class _Surrounding(grpc.aio.ServerInterceptor):
+    """Surrounds the unary methods of a server; the streams of health and reflection pass as they
+    are.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Returns what takes the place of a handler."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        surrounded = self.surround(str(handler_call_details.method), handler.unary_unary)
+
+        async def behaviour(request: Any, context: _Context) -> Any:
+            try:
+                return await surrounded(request, context)
+            except Failure as failure:
+                await context.abort(failure.code, failure.message, trailer(failure))
+
+        return grpc.unary_unary_rpc_method_handler(
+            behaviour,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def surround(self, method: str, inner: _Behaviour) -> _Behaviour:
+        """Returns what is done around a method. A `Failure` in it ends the call by its code."""
+        raise NotImplementedError
+
+
+class Authentication(_Surrounding):
     """Finds out who calls, and has the calls that this causes carry the same token. `verify`
     returns whose token it is, or raises `Failure`.
     """
@@ -26,63 +60,36 @@ class Authentication(grpc.aio.ServerInterceptor):
         self._rules = rules
         self._verify = verify
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Returns what takes the place of a handler."""
-        method = str(handler_call_details.method)
+    def surround(self, method: str, inner: _Behaviour) -> _Behaviour:
+        """Returns what is done around a method."""
 
-        async def before(context: _Context) -> tuple[Principal | None, str]:
-            if caller.required(self._rules, method) == caller.ANYBODY:
-                return None, ""
-            token = caller.bearer_of(context.invocation_metadata() or ())
-            return await self._verify(token), token
+        async def behaviour(request: Any, context: _Context) -> Any:
+            # Asking who calls is part of the errand already.
+            _begin(context)
+            principal, token = None, ""
+            if caller.required(self._rules, method) != caller.ANYBODY:
+                token = caller.bearer_of(context.invocation_metadata() or ())
+                principal = await self._verify(token)
+            with caller.acting(principal), caller.offering(token):
+                return await inner(request, context)
 
-        def around(inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-            async def behaviour(request: Any, context: _Context) -> Any:
-                # Asking who calls is part of the errand already.
-                _begin(context)
-                try:
-                    principal, token = await before(context)
-                except Failure as failure:
-                    return await _refuse(context, failure)
-                with caller.acting(principal), caller.offering(token):
-                    return await inner(request, context)
-
-            return behaviour
-
-        return _instead(await continuation(handler_call_details), around)
+        return behaviour
 
 
-class Authorization(grpc.aio.ServerInterceptor):
+class Authorization(_Surrounding):
     """Lets only those call a method who have its right."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Returns what takes the place of a handler."""
-        method = str(handler_call_details.method)
+    def surround(self, method: str, inner: _Behaviour) -> _Behaviour:
+        """Returns what is done around a method."""
 
-        def around(inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-            async def behaviour(request: Any, context: _Context) -> Any:
-                try:
-                    rule = caller.required(self._rules, method)
-                    if rule != caller.ANYBODY:
-                        caller.check_rights(rule, caller.current())
-                except Failure as failure:
-                    return await _refuse(context, failure)
-                return await inner(request, context)
+        async def behaviour(request: Any, context: _Context) -> Any:
+            caller.check_call(self._rules, method)
+            return await inner(request, context)
 
-            return behaviour
-
-        return _instead(await continuation(handler_call_details), around)
+        return behaviour
 
 
 class ClientAuthentication(grpc.aio.UnaryUnaryClientInterceptor):
@@ -126,11 +133,12 @@ class ClientAuthorization(grpc.aio.UnaryUnaryClientInterceptor):
         path = method.decode() if isinstance(method, bytes) else method
         rule = caller.required(self._rules, path)
         if rule != caller.ANYBODY and not caller.offered_token():
+            failure = caller.unauthenticated("a token is required")
             raise grpc.aio.AioRpcError(
-                grpc.StatusCode.UNAUTHENTICATED,
+                failure.code,
                 grpc.aio.Metadata(),
-                grpc.aio.Metadata((FAILURE_TRAILER, "final")),
-                details="a token is required",
+                grpc.aio.Metadata(*trailer(failure)),
+                details=failure.message,
             )
         return await continuation(client_call_details, request)
 
@@ -140,21 +148,3 @@ def _begin(context: _Context) -> None:
     received = dict(context.invocation_metadata() or ())
     offered = received.get(errand.CORRELATION_HEADER)
     errand.begin(offered if isinstance(offered, str) else None, context.time_remaining())
-
-
-async def _refuse(context: _Context, failure: Failure) -> None:
-    kind = "passing" if failure.passing else "final"
-    await context.abort(failure.code, failure.message, ((FAILURE_TRAILER, kind),))
-
-
-def _instead(
-    handler: Any, around: Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]
-) -> Any:
-    """Returns a handler around a unary one. Streams of health and reflection pass as they are."""
-    if handler is None or handler.unary_unary is None:
-        return handler
-    return grpc.unary_unary_rpc_method_handler(
-        around(handler.unary_unary),
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )

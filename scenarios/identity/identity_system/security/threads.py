@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from identity_system.security import caller
 from identity_system.security.caller import Principal, Rules
 from shared_system import errand, logs, tracing
-from shared_system.failures import FAILURE_TRAILER, Failure
+from shared_system.failures import Failure, trailer
 
 __all__ = ["Authentication", "Authorization", "Observation", "Refused", "refuse"]
 
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 def refuse(context: grpc.ServicerContext, failure: Failure) -> NoReturn:
     """Ends a call with a failure's code and message."""
-    context.set_trailing_metadata(((FAILURE_TRAILER, "passing" if failure.passing else "final"),))
+    context.set_trailing_metadata(trailer(failure))
     try:
         context.abort(failure.code, failure.message)
     except Exception as ended:  # a bare one, by which gRPC ends the call
@@ -145,9 +145,7 @@ class Authorization(_Surrounding):
         inner: _Behaviour = handler.unary_unary
 
         def behaviour(request: Any, context: grpc.ServicerContext) -> Any:
-            rule = caller.required(self._rules, method)
-            if rule != caller.ANYBODY:
-                caller.check_rights(rule, caller.current())
+            caller.check_call(self._rules, method)
             return inner(request, context)
 
         return _instead(handler, behaviour)

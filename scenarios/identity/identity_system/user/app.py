@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.responses import Response
 
 from identity_system.security import caller
@@ -18,34 +17,17 @@ from identity_system.user.profiles import Profiles
 from identity_system.user.settings import UserSettings
 from identity_system.wire import auth_pb2, user_pb2
 from shared_system.database import Database
-from shared_system.edge import Edge
 from shared_system.exact_json import JsonResponse
-from shared_system.rest import ExactRoute, add_errors, describe_errors
+from shared_system.moments import as_text
+from shared_system.rest import WRITING_ERRORS, ExactRoute, answers, rest_application
 
 __all__ = ["application"]
 
-_Answers = dict[int | str, dict[str, Any]]
-
-
-def _told(**reasons: str) -> _Answers:
-    return {
-        int(status.removeprefix("_")): {"model": schemas.Error, "description": reason}
-        for status, reason in reasons.items()
-    }
-
-
-_ERRORS = _told(
-    _400="The request cannot be right",
-    _413="The body is too large",
-    _415="The body is not JSON",
-    _429="Too much at once",
-    _500="Something broke",
-    _503="A service cannot be reached at the moment",
-    _504="A service did not answer in time",
-)
-_UNKNOWN = _told(_401="The caller is not known: the error tells why")
-_FORBIDDEN = _told(_403="The caller lacks a right")
-_ABSENT = _told(_404="There is no such profile")
+_ERRORS = answers(schemas.Error, WRITING_ERRORS)
+_UNKNOWN = answers(schemas.Error, {401: "The caller is not known: the error tells why"})
+_FORBIDDEN = answers(schemas.Error, {403: "The caller lacks a right"})
+_ABSENT = answers(schemas.Error, {404: "There is no such profile"})
+_TAKEN = answers(schemas.Error, {409: "Somebody has this email"})
 _BEARER = HTTPBearer(auto_error=False, description="An access token, as POST /login gives it.")
 
 
@@ -53,17 +35,10 @@ def application(
     settings: UserSettings, auth: AuthClient, profiles: Profiles, database: Database
 ) -> FastAPI:
     """Returns the REST front as an ASGI application."""
-    app = FastAPI(title="identity", version="1", docs_url=None, redoc_url=None)
+    app = rest_application("identity", settings.practices, settings.request_limit_seconds)
     app.include_router(_open_routes(auth), responses=_ERRORS)
     app.include_router(_guarded_routes(auth, profiles), responses=_ERRORS | _UNKNOWN)
     _add_health(app, auth, database)
-    add_errors(app)
-    describe_errors(app)
-    app.add_middleware(
-        Edge,
-        practices=settings.practices,
-        request_limit_seconds=settings.request_limit_seconds,
-    )
     return app
 
 
@@ -74,11 +49,11 @@ def _open_routes(auth: AuthClient) -> APIRouter:
         "/register",
         status_code=201,
         response_model=schemas.Account,
-        responses=_told(_409="Somebody has this email"),
+        responses=_TAKEN,
     )
     async def register(body: schemas.Credentials) -> Response:
         made = await auth.register(body.email, body.password)
-        told = {"id": made.id, "email": made.email, "createdAt": _moment(made.created_at)}
+        told = {"id": made.id, "email": made.email, "createdAt": as_text(made.created_at)}
         return JsonResponse(told, 201)
 
     @router.post("/login", response_model=schemas.Tokens, responses=_UNKNOWN)
@@ -147,7 +122,7 @@ def _guarded_routes(auth: AuthClient, profiles: Profiles) -> APIRouter:
                 audience=body.audience, rights=body.rights, life_seconds=body.life_seconds
             )
         )
-        return JsonResponse({"token": made.token, "expiresAt": _moment(made.expires_at)}, 201)
+        return JsonResponse({"token": made.token, "expiresAt": as_text(made.expires_at)}, 201)
 
     return router
 
@@ -177,8 +152,8 @@ def _tokens(tokens: auth_pb2.Tokens) -> Response:
             "accessToken": tokens.access_token,
             "refreshToken": tokens.refresh_token,
             "tokenType": "Bearer",
-            "accessExpiresAt": _moment(tokens.access_expires_at),
-            "refreshExpiresAt": _moment(tokens.refresh_expires_at),
+            "accessExpiresAt": as_text(tokens.access_expires_at),
+            "refreshExpiresAt": as_text(tokens.refresh_expires_at),
         },
         headers={"cache-control": "no-store"},
     )
@@ -188,7 +163,3 @@ def _profile(profile: user_pb2.Profile) -> Response:
     return JsonResponse(
         {"accountId": profile.account_id, "name": profile.name, "about": profile.about}
     )
-
-
-def _moment(stamp: Timestamp) -> str:
-    return stamp.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ")

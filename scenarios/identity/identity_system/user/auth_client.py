@@ -31,9 +31,8 @@ class AuthClient:
         request = auth_pb2.RegisterRequest(email=email, password=password)
         made = await self._caller.call(
             "Register",
-            lambda channel: (
-                lambda **how: auth_pb2_grpc.AuthServiceStub(channel).Register(request, **how)
-            ),
+            lambda channel: auth_pb2_grpc.AuthServiceStub(channel).Register,
+            request,
             # Made once and answered never, it would be refused the second time.
             repeatable=False,
         )
@@ -44,9 +43,8 @@ class AuthClient:
         request = auth_pb2.LoginRequest(email=email, password=password)
         return await self._caller.call(
             "Login",
-            lambda channel: (
-                lambda **how: auth_pb2_grpc.AuthServiceStub(channel).Login(request, **how)
-            ),
+            lambda channel: auth_pb2_grpc.AuthServiceStub(channel).Login,
+            request,
             # Each attempt counts against the lock-out.
             repeatable=False,
         )
@@ -56,9 +54,8 @@ class AuthClient:
         request = auth_pb2.RefreshRequest(refresh_token=refresh_token)
         return await self._caller.call(
             "Refresh",
-            lambda channel: (
-                lambda **how: auth_pb2_grpc.AuthServiceStub(channel).Refresh(request, **how)
-            ),
+            lambda channel: auth_pb2_grpc.AuthServiceStub(channel).Refresh,
+            request,
             # A second time would look like theft.
             repeatable=False,
         )
@@ -68,18 +65,16 @@ class AuthClient:
         request = auth_pb2.RevokeRequest(token=token)
         await self._caller.call(
             "Revoke",
-            lambda channel: (
-                lambda **how: auth_pb2_grpc.AuthServiceStub(channel).Revoke(request, **how)
-            ),
+            lambda channel: auth_pb2_grpc.AuthServiceStub(channel).Revoke,
+            request,
         )
 
     async def issue(self, request: auth_pb2.IssueRequest) -> auth_pb2.IssueResponse:
         """Makes a token for another audience, for whose token is carried now."""
         return await self._caller.call(
             "Issue",
-            lambda channel: (
-                lambda **how: auth_pb2_grpc.AuthServiceStub(channel).Issue(request, **how)
-            ),
+            lambda channel: auth_pb2_grpc.AuthServiceStub(channel).Issue,
+            request,
         )
 
     async def verify(self, token: str) -> Principal:
@@ -87,9 +82,8 @@ class AuthClient:
         request = auth_pb2.ValidateRequest(token=token)
         told = await self._caller.call(
             "Validate",
-            lambda channel: (
-                lambda **how: auth_pb2_grpc.AuthServiceStub(channel).Validate(request, **how)
-            ),
+            lambda channel: auth_pb2_grpc.AuthServiceStub(channel).Validate,
+            request,
         )
         if not told.valid:
             raise unauthenticated(told.reason)

@@ -85,7 +85,8 @@ class Connections:
                 )
             )
         if routing.health_check is not None:
-            self._spawn(HealthChecks(routing.health_check, self._table).run())
+            checks = HealthChecks(routing.health_check, self._table, back=self.doubt)
+            self._spawn(checks.run())
 
     # What is connected
 
@@ -209,6 +210,13 @@ class Connections:
             self._put(key, peer, left)
         if not self._closed:
             await self._telling.everybody()
+
+    def doubt(self, peer: Peer) -> None:
+        """Has a peer told anew that was away although its connection is up: behind a proxy the
+        connection outlives it, and started anew it knows nothing of this side (CON-014).
+        """
+        if peer.kept and peer.is_ready() and not self._closed:
+            self._telling.anew(peer)
 
     async def _ask(self, peer: Peer) -> ConnectResponse:
         return await peer.ask_to_connect(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import grpc
 import grpc.aio
@@ -32,11 +32,16 @@ _DOES_NOT_SERVE = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABL
 class HealthChecks:
     """Keeps `Peer.serving` true to what the peers' health services say."""
 
-    def __init__(self, settings: HealthCheckSettings, peers: Iterable[Peer]) -> None:
-        """`peers` yields those of the moment whenever it is iterated over."""
+    def __init__(
+        self, settings: HealthCheckSettings, peers: Iterable[Peer], *, back: Callable[[Peer], None]
+    ) -> None:
+        """`peers` yields those of the moment whenever it is iterated over; `back` is told of one
+        that serves again.
+        """
         self._limit = settings.limit.total_seconds()
         self._interval = settings.interval.total_seconds()
         self._peers = peers
+        self._back = back
 
     async def run(self) -> None:
         """Asks all of them, round after round, until it is cancelled."""
@@ -79,6 +84,8 @@ class HealthChecks:
             serving = answer.status == health_pb2.HealthCheckResponse.SERVING
         if serving is not peer.serving:
             peer.serving = serving
+            if serving:
+                self._back(peer)
             _LOG.info(
                 "collector '%s' at %s %s",
                 peer.collector_id,

@@ -249,7 +249,7 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
                 if not await _waited(waits, end):
                     return _answer(routing.unreachable_target(peer.collector_id), peer.collector_id)
             except PeerFailed as error:
-                return _answer(_failure_of(peer, error), peer.collector_id)
+                return self._failed(peer, error)
             else:
                 return _relayed(response, peer.collector_id)
             # It may have come back elsewhere, or share less.
@@ -293,7 +293,7 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
                     if error.status in (CanonicalStatus.NOT_FOUND, CanonicalStatus.UNIMPLEMENTED):
                         asked.add(peer)
                         continue
-                    return _answer(_failure_of(peer, error), peer.collector_id)
+                    return self._failed(peer, error)
                 executed = _EXECUTED in response.status.details
                 after = routing.after_answer(response.status.code, executed=executed)
                 if after is routing.Next.SKIP:
@@ -302,6 +302,11 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
                 return _relayed(response, response.executor_id or peer.collector_id)
             if not unreachable or not await _waited(waits, end):
                 return _answer(routing.no_candidate(namespace))
+
+    def _failed(self, peer: Peer, error: PeerFailed) -> DispatchResponse:
+        if error.status is CanonicalStatus.UNAVAILABLE:
+            self._connections.doubt(peer)
+        return _answer(_failure_of(peer, error), peer.collector_id)
 
     def _candidates(self, request: DispatchRequest) -> Iterator[Peer]:
         hint = request.routing_hints.get(self._hint, "") if self._hint else ""

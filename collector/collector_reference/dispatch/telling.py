@@ -1,4 +1,5 @@
-"""Telling the peers that there are the namespaces of now, at once or as soon as they can be told.
+"""Telling the peers that there are the namespaces of now, at once or as soon as they can be told;
+and telling one anew who may have forgotten them.
 
 What they are told, and what their answer means for the table, is the connections' business.
 """
@@ -24,6 +25,8 @@ _FIRST_PAUSE = timedelta(milliseconds=50)
 _LONGEST_PAUSE = timedelta(seconds=2)
 _AT_ONCE = 64
 """The most peers that are told at a time."""
+_BETWEEN_DOUBTS = 1.0
+"""Seconds after which a peer that was told anew may be doubted again."""
 
 
 class Telling:
@@ -44,11 +47,25 @@ class Telling:
         self._ask = ask
         self._agreed = agreed
         self._spawn = spawn
+        self._doubted: set[Peer] = set()
 
     async def everybody(self) -> None:
         """Returns when everybody has been told who can be reached; the others hear later."""
         places = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._now_or_later(peer, places) for peer in self._table))
+
+    def anew(self, peer: Peer) -> None:
+        """Tells a peer all that it was told, soon, for it may have been started anew unseen."""
+        if peer not in self._doubted:
+            self._doubted.add(peer)
+            self._spawn(self._anew(peer))
+
+    async def _anew(self, peer: Peer) -> None:
+        try:
+            await self._until_done(peer)
+            await asyncio.sleep(_BETWEEN_DOUBTS)
+        finally:
+            self._doubted.discard(peer)
 
     async def _now_or_later(self, peer: Peer, places: asyncio.Semaphore) -> None:
         try:

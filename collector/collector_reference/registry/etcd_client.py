@@ -35,9 +35,12 @@ _ATTEMPT = 2.0
 """Seconds that one member may take for an answer."""
 _BETWEEN_TRIES = 0.1
 _FIRST_PAGE = 500
-_LONGEST_PAGE = 10_000
-_PAGE_BYTES = 2 * 1024 * 1024
-"""What a page of keys and values should hold, so that no member needs long for one."""
+_LONGEST_PAGE = 100_000
+_PAGE_BYTES = 16 * 1024 * 1024
+"""What a page of keys and values should hold: for each page a member goes through all the keys that
+are left, so there must not be too many, and what is read of one is in memory twice."""
+_PAGE_ATTEMPT = timedelta(seconds=30)
+"""How long a member may take for a page, where it has answered a small question before."""
 _REQUIRE_LEADER = (("hasleader", "true"),)
 """Without it, a member that lost the others keeps a watch open on which nothing ever comes."""
 _PASSING = (
@@ -137,12 +140,12 @@ class EtcdClient:
         What has changed since that revision may be in it or not: a watch from the next one on
         tells. So nothing of the past is asked for, which a compaction might take away meanwhile.
         """
+        answer = await self._call(partial(_range, rpc.RangeRequest(key=prefix)))
         entries: list[Entry] = []
-        first, revision, limit = prefix, 0, _FIRST_PAGE
+        first, limit = prefix, _FIRST_PAGE
         while True:
             request = rpc.RangeRequest(key=first, range_end=_end(prefix), limit=limit)
-            response = await self._call(partial(_range, request))
-            revision = revision or response.header.revision
+            response = await self._call(partial(_range, request), attempt=_PAGE_ATTEMPT)
             entries.extend(_entry(found) for found in response.kvs)
             if not response.more:
                 break
@@ -150,7 +153,7 @@ class EtcdClient:
             fitting = limit * _PAGE_BYTES // max(response.ByteSize(), 1)
             limit = max(1, min(fitting, _LONGEST_PAGE))
         entries.sort(key=lambda entry: entry.created)
-        return revision, entries
+        return answer.header.revision, entries
 
     async def watch(
         self, prefix: bytes, revision: int
@@ -278,15 +281,22 @@ class EtcdClient:
         if turn == self._turn:
             self._turn += 1
 
-    async def _call(self, ask: Callable[..., Awaitable[Any]]) -> Any:
-        """Returns what a member answers; raises `StoreUnavailable` when none does."""
+    async def _call(
+        self, ask: Callable[..., Awaitable[Any]], *, attempt: timedelta | None = None
+    ) -> Any:
+        """Returns what a member answers; raises `StoreUnavailable` when none does.
+
+        `attempt` is how long each may take, and more than the limit of the client where it is
+        given.
+        """
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._limit
+        each = _ATTEMPT if attempt is None else attempt.total_seconds()
+        end = loop.time() + (self._limit if attempt is None else max(self._limit, each))
         asked = 0
         while True:
             turn = self._turn
             at = self._channel()
-            time = min(_ATTEMPT, max(0.1, end - loop.time()))
+            time = min(each, max(0.1, end - loop.time()))
             sent: tuple[tuple[str, str], ...] = ()
             try:
                 sent = await self._metadata(at, time)

@@ -530,10 +530,10 @@ def test_known_services_are_called_without_reflection(runtime: Runtime) -> None:
         (
             "collector.CollectorRegistry/ListServices",
             {"namespase": "x"},
-            "its fields are: namespace",
+            "has no field 'namespase'\nhint: did you mean 'namespace'",
         ),
         ("collector.CollectorRegistry/ListServices", {"namespace": 7}, "does not fit"),
-        ("collector.CollectorRegistry/ListServices", [1], "does not fit"),
+        ("collector.CollectorRegistry/ListServices", [1], "its fields are: namespace"),
     ],
 )
 def test_what_cannot_be_called_says_why(

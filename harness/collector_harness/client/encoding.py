@@ -11,12 +11,13 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from google.protobuf import json_format, struct_pb2, wrappers_pb2
+from google.protobuf import struct_pb2, wrappers_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import EncodeError, Message
 
 from collector_harness.client.decoding import json_values
 from collector_harness.client.pools import TypePool, known_types
+from collector_harness.client.unfit import read_json
 from collector_harness.errors import InvalidInput, Problem
 
 __all__ = ["to_any"]
@@ -184,14 +185,10 @@ def _typed(value: Mapping[str, object], types: TypePool | None) -> AnyMessage:
             Problem(message=f"the message type '{name}' is not known", hint=_near(name))
         )
     full = dict(value) | {"@type": url if "/" in url else _PREFIX + url}
-    try:
-        # In JSON bytes are base64.
-        values = cast(dict[str, object], json_values(full))
-        return json_format.ParseDict(values, AnyMessage(), descriptor_pool=pool.descriptors)
-    except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(
-            Problem(message=f"the input does not fit the message type '{name}': {error}")
-        ) from error
+    # In JSON bytes are base64.
+    return read_json(
+        json_values(full), AnyMessage(), pool=pool.descriptors, what="the input", about=name
+    )
 
 
 def _base64(value: object) -> bytes:

@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, cast
 
 import grpc.aio
-from google.protobuf import json_format
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -16,6 +14,7 @@ from collector_harness.client.decoding import json_values
 from collector_harness.client.pools import TypePool, known_types
 from collector_harness.client.reflection import Reflection
 from collector_harness.client.reply import Metadata
+from collector_harness.client.unfit import read_json
 from collector_harness.errors import InvalidInput, Problem
 
 __all__ = ["Methods", "method_path", "request_message"]
@@ -107,25 +106,21 @@ def request_message(method: MethodDescriptor, request: object) -> Message:
     JSON form. Raises `InvalidInput` for what does not fit.
     """
     if isinstance(request, Message):
-        return request
+        # A reply shows it later, when whoever made it may have changed it.
+        own = type(request)()
+        own.CopyFrom(request)
+        return own
     message: Message = GetMessageClass(method.input_type)()
-    pool = method.input_type.file.pool
+    if request is None:
+        return message
     try:
-        if request is not None:
-            # In JSON bytes are base64: taken as they are, they would be read as if they were that.
-            values = cast(dict[str, Any], json_values(request))
-            json_format.ParseDict(values, message, descriptor_pool=pool)
-    except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
-        fields = ", ".join(field.name for field in method.input_type.fields)
-        unfit = InvalidInput(
-            Problem(
-                message=f"the request does not fit {method.input_type.full_name}: {error}",
-                hint=f"its fields are: {fields or 'none'}",
-            )
+        # In JSON bytes are base64: taken as they are, they would be read as if they were that.
+        return read_json(
+            json_values(request), message, pool=method.input_type.file.pool, what="the request"
         )
-        unfit.about = ("input",)
-        raise unfit from error
-    return message
+    except InvalidInput as error:
+        error.about = ("input",)
+        raise
 
 
 def method_path(full_method: str) -> str:

@@ -22,7 +22,7 @@ _VARYING = (
     (re.compile(r"seed \d+"), "seed N"),
     # And so are the words of gRPC and protobuf, which differ between their versions.
     (re.compile(r"failed to connect to all addresses[^\"]*"), "WORDS OF GRPC"),
-    (re.compile(r"(does not fit the message type '[\w.]+'): .*"), r"\1: WORDS OF PROTOBUF"),
+    (re.compile(r"(does not fit google[\w.]+): .*"), r"\1: WORDS OF PROTOBUF"),
 )
 
 

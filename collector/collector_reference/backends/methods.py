@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from google.protobuf import json_format, message_factory
 from google.protobuf.any_pb2 import Any
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import DecodeError
-from google.protobuf.struct_pb2 import Struct
 
-from collector_reference.errors import BackendUnusable, HandlerFailed
-from collector_reference.status import CanonicalStatus
+from collector_reference.dispatch.payloads import bytes_of
+from collector_reference.errors import BackendUnusable
 
 __all__ = ["BackendMethod", "BackendService", "read_service"]
 
 _PREFIX = "type.googleapis.com/"
-_INVALID = CanonicalStatus.INVALID_ARGUMENT.http_like or 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,32 +34,9 @@ class BackendMethod:
     def request(self, payload: Any | None) -> bytes:
         """Returns the bytes that the backend is sent for a payload.
 
-        One of the method's own type passes as it is. A Struct becomes that type by its JSON names,
-        nothing and Empty an empty one. Raises `HandlerFailed` (400) for anything else.
+        It may be given as `bytes_of` says; raises `HandlerFailed` (400) for anything else.
         """
-        if payload is None or not (payload.type_url or payload.value):
-            return b""
-        name = payload.type_url.rpartition("/")[2]
-        if name == self.input.full_name:
-            return bytes(payload.value)
-        if name == "google.protobuf.Empty":
-            return b""
-        if name != "google.protobuf.Struct":
-            raise HandlerFailed(
-                _INVALID,
-                f"{self.path[1:]} takes {self.input.full_name} or google.protobuf.Struct, "
-                f"not '{name}'",
-            )
-        try:
-            # The reader of JSON makes whole numbers of a Struct's again.
-            values = json_format.MessageToDict(Struct.FromString(payload.value))
-            message = message_factory.GetMessageClass(self.input)()
-            json_format.ParseDict(values, message)
-            return message.SerializeToString()
-        except (DecodeError, json_format.ParseError, ValueError, TypeError) as error:
-            raise HandlerFailed(
-                _INVALID, f"the Struct does not fit into {self.input.full_name}: {error}"
-            ) from error
+        return bytes_of(payload, self.input, taker=self.path[1:])
 
     def answer(self, data: bytes) -> Any:
         """Returns what the caller gets for the bytes that the backend answered."""

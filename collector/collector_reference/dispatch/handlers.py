@@ -9,6 +9,8 @@ import asyncio
 import inspect
 import logging
 import traceback
+import types
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,8 +19,9 @@ from typing import cast
 
 import grpc.aio
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
 
-from collector_reference.dispatch.payloads import decoded, encoded
+from collector_reference.dispatch.payloads import decoded, encoded, message_of
 from collector_reference.dispatch.workers import Workers
 from collector_reference.errors import (
     CollectorError,
@@ -83,6 +86,11 @@ class HandlerContext:
         self._rpc = rpc
 
     @property
+    def full_method(self) -> str:
+        """The method as `Service.Method`."""
+        return f"{self.service}.{self.method}"
+
+    @property
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         """The call's metadata, in order, keys possibly repeated; without credentials, which are
         for the port: over a hop they are those of the collector that forwards.
@@ -116,7 +124,10 @@ class HandlerContext:
 
 
 Handler = Callable[[Anything, HandlerContext], Anything]
-"""`(input, context) -> output`, plain or async. See `payloads` for inputs and outputs."""
+"""`(input, context) -> output`, plain or async. See `payloads` for inputs and outputs.
+
+An input that is annotated with a class of protobuf messages arrives as such a message.
+"""
 
 
 @dataclass(slots=True)
@@ -127,6 +138,8 @@ class RegisteredHandler:
     is_async: bool
     decode: bool
     """Whether inputs of well-known types become Python values."""
+    takes: type[Message] | None = None
+    """The message that its input is annotated with."""
     runs: int = 0
     """How often it was run."""
     made_by: type | None = None
@@ -221,10 +234,15 @@ class HandlerTable:
 
         Only the cancellation of the call itself gets out as an exception (SRV-007, SRV-008).
         """
-        handler.runs += 1
         value: object = payload
-        if payload is not None and handler.decode:
+        if handler.takes is not None:
+            try:
+                value = message_of(payload, handler.takes, taker=context.full_method)
+            except HandlerFailed as error:
+                return None, error
+        elif payload is not None and handler.decode:
             value = decoded(payload)
+        handler.runs += 1
         try:
             if handler.is_async:
                 output = await handler.function(value, context)
@@ -264,7 +282,30 @@ def implementation_of(implementation: object) -> tuple[str, list[str]]:
 def _registered(function: Handler, *, decode: bool) -> RegisteredHandler:
     call = getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-    return RegisteredHandler(function=function, is_async=is_async, decode=decode)
+    takes = _annotated_input(function) if decode else None
+    return RegisteredHandler(function=function, is_async=is_async, decode=decode, takes=takes)
+
+
+def _annotated_input(function: Handler) -> type[Message] | None:
+    """Returns the class of messages that a handler's input is annotated with, if it is.
+
+    Of the other annotations nothing is looked at: what they name may be there for checkers only.
+    """
+    try:
+        inputs = list(inspect.signature(function).parameters.values())
+    except ValueError:  # some built-in callables have none
+        return None
+    annotation = inputs[0].annotation if inputs else None
+    if isinstance(annotation, str):
+        owner = function if inspect.isroutine(function) else type(function).__call__
+        names = getattr(inspect.unwrap(owner), "__globals__", {})
+        only = types.SimpleNamespace(__annotations__={"input": annotation})
+        try:
+            annotation = typing.get_type_hints(only, globalns=names)["input"]
+        except Exception:  # noqa: BLE001 - an annotation is anybody's text
+            return None
+    is_message = isinstance(annotation, type) and issubclass(annotation, Message)
+    return annotation if is_message and annotation is not Any else None
 
 
 def _check_signature(function: Handler, name: str) -> None:

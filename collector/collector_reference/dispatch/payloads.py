@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any as Anything
+from typing import cast
 
-from google.protobuf import struct_pb2, wrappers_pb2
+from google.protobuf import json_format, message_factory, struct_pb2, wrappers_pb2
 from google.protobuf.any_pb2 import Any
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
-from collector_reference.errors import UnsupportedOutput
+from collector_reference.errors import HandlerFailed, UnsupportedOutput
+from collector_reference.status import CanonicalStatus
 
-__all__ = ["decoded", "encoded"]
+__all__ = ["bytes_of", "decoded", "encoded", "message_of"]
 
 _PREFIX = "type.googleapis.com/"
 _WHOLE = 2.0**53
+_INVALID = CanonicalStatus.INVALID_ARGUMENT.http_like or 0
 
 
 def decoded(payload: Any) -> object:
@@ -35,6 +39,50 @@ def decoded(payload: Any) -> object:
         return decode(payload.value)
     except DecodeError:
         return payload
+
+
+def message_of(payload: Any | None, kind: type[Message], *, taker: str) -> Message:
+    """Returns the payload as that message, which may be given as `bytes_of` says.
+
+    Raises `HandlerFailed` (400) for anything else; `taker` is who takes it.
+    """
+    # The stubs know two classes for one.
+    descriptor = cast(Descriptor, kind.DESCRIPTOR)
+    try:
+        return kind.FromString(bytes_of(payload, descriptor, taker=taker))
+    except DecodeError as error:
+        raise HandlerFailed(
+            _INVALID, f"the input of {taker} is no {descriptor.full_name}: {error}"
+        ) from error
+
+
+def bytes_of(payload: Any | None, kind: Descriptor, *, taker: str) -> bytes:
+    """Returns the bytes of a message of that type for a payload.
+
+    One of the type itself passes as it is. A Struct becomes that type by its JSON names, nothing
+    and Empty an empty one. Raises `HandlerFailed` (400) for anything else; `taker` is who takes it.
+    """
+    if payload is None or not (payload.type_url or payload.value):
+        return b""
+    name = payload.type_url.rpartition("/")[2]
+    if name == kind.full_name:
+        return bytes(payload.value)
+    if name == "google.protobuf.Empty":
+        return b""
+    if name != "google.protobuf.Struct":
+        raise HandlerFailed(
+            _INVALID, f"{taker} takes {kind.full_name} or google.protobuf.Struct, not '{name}'"
+        )
+    try:
+        # The reader of JSON makes whole numbers of a Struct's again.
+        values = json_format.MessageToDict(struct_pb2.Struct.FromString(payload.value))
+        message = message_factory.GetMessageClass(kind)()
+        json_format.ParseDict(values, message)
+        return message.SerializeToString()
+    except (DecodeError, json_format.ParseError, ValueError, TypeError) as error:
+        raise HandlerFailed(
+            _INVALID, f"the Struct does not fit into {kind.full_name}: {error}"
+        ) from error
 
 
 def encoded(value: object) -> Any | None:

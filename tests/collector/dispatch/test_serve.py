@@ -11,6 +11,9 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
 
 from collector_reference import HandlerError, NotRegistered, RegistryUnavailable
 from collector_reference.wire.common_pb2 import ServiceTypeRef, Status
@@ -340,6 +343,72 @@ async def test_handlers_of_every_kind_get_input_and_context(field, text):
         reply = await caller.serve("users", "UserService", method, "x")
         assert reply == ServeResponse(status=OK, output=text(f"x {method}"), executor_id="west")
     assert (await caller.serve("users", "UserService", "_private")).status.code == 404
+
+
+class Greeter:
+    """Its inputs are annotated with messages: by name, as with a `from __future__` import, and
+    beside names that are there for checkers only."""
+
+    def Wait(self, pause: Duration, context: OnlyForCheckers) -> float:  # noqa: F821
+        return pause.seconds + pause.nanos / 1e9
+
+    def Name(self, service: ServiceTypeRef, _context: object) -> str:
+        return f"{service.namespace}/{service.service_name}"
+
+    async def Wrapped(self, text: StringValue, _context: object) -> str:
+        return type(text).__name__ + text.value
+
+    def Whatever(self, value: Any, _context: object) -> Any:
+        return value
+
+    def Nowhere(self, value: NobodyKnows, _context: object) -> str:  # noqa: F821
+        return type(value).__name__
+
+
+def as_any(message):
+    payload = Any()
+    payload.Pack(message)
+    return payload
+
+
+async def test_an_input_that_is_annotated_with_a_message_arrives_as_one(field, text):
+    collector = await field.collector()
+    collector.add_implementation("users", Greeter)
+    caller = field.caller(collector.address)
+    by_json_names = Struct()
+    by_json_names.update({"namespace": "users", "serviceName": "Greeter"})
+    for payload, seconds in (
+        (as_any(Duration(seconds=7, nanos=500_000_000)), 7.5),
+        (as_any(Empty()), 0.0),
+        (None, 0.0),
+    ):
+        reply = await caller.serve("users", "Greeter", "Wait", payload)
+        assert (reply.status.code, reply.status.message) == (200, "OK")
+        assert reply.output == as_any(DoubleValue(value=seconds))
+    named = await caller.serve("users", "Greeter", "Name", as_any(by_json_names))
+    assert named.output == text("users/Greeter")
+    assert (await caller.serve("users", "Greeter", "Wrapped", "x")).output == text("StringValuex")
+    untyped = await caller.serve("users", "Greeter", "Whatever", "x")
+    assert untyped.output == text("x")
+    assert (await caller.serve("users", "Greeter", "Nowhere", "x")).output == text("str")
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        (as_any(StringValue(value="x")), "not 'google.protobuf.StringValue'"),
+        (Any(type_url="a/google.protobuf.Duration", value=b"\xff"), "is no google.protobuf"),
+    ],
+)
+async def test_an_input_of_another_type_is_400_and_the_handler_does_not_run(
+    field, payload, problem
+):
+    collector = await field.collector()
+    collector.add_implementation("users", Greeter)
+    reply = await field.caller(collector.address).serve("users", "Greeter", "Wait", payload)
+    assert reply.status.code == 400
+    assert problem in reply.status.message
+    assert collector.statistics().executions == {}
 
 
 async def test_the_context_tells_about_the_call(field):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
@@ -41,7 +43,7 @@ PROJECT = {
                 case "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 case "wait":
-                    socket.create_connection(("127.0.0.1", int(os.environ["READY"]))).close()
+                    socket.create_connection(("127.0.0.1", int(os.environ["READY"]))).recv(1)
                     topology["west"].serve(
                         "shop", "conformance.Probe", "Sleep",
                         {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "600s"},
@@ -52,6 +54,7 @@ PROJECT = {
 """A test that ends as `ENDING` says, while its mesh is up."""
 
 Living = Callable[[], list[psutil.Process]]
+Meeting = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -74,16 +77,20 @@ def marked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Living:
 
 
 @pytest.fixture
-def ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Returns what waits until the test in the project has come to its waiting."""
+def ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meeting]:
+    """Waits on entering until the test in the project is there too, which then waits for the end
+    of the block.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(2 * PATIENCE)
         monkeypatch.setenv("READY", str(listener.getsockname()[1]))
 
-        def wait() -> None:
-            listener.accept()[0].close()
+        @contextlib.contextmanager
+        def meeting() -> Iterator[None]:
+            with listener.accept()[0]:
+                yield
 
-        yield wait
+        yield meeting
 
 
 def assert_ended(processes: list[psutil.Process]) -> None:
@@ -147,7 +154,7 @@ def test_nothing_is_left_after_a_signal(
     project,
     scratch: Path,
     marked: Living,
-    ready: Callable[[], None],
+    ready: Meeting,
     monkeypatch,
     number: signal.Signals,
     options: Sequence[str],
@@ -164,8 +171,8 @@ def test_nothing_is_left_after_a_signal(
         start_new_session=True,
     ) as run:
         try:
-            ready()
-            started = marked()
+            with ready():
+                started = marked()
             if number is signal.SIGINT:
                 os.killpg(run.pid, number)
             else:
@@ -228,3 +235,34 @@ def test_a_target_that_does_not_start_is_told_without_a_traceback(
     result.stdout.no_fnmatch_line("*Traceback*")
     assert_ended(marked())
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", [(), WORKER], ids=["alone", "in a worker"])
+def test_what_tests_of_this_repository_start_ends_when_pytest_is_killed(
+    project, marked: Living, ready: Meeting, workers: Sequence[str]
+) -> None:
+    pytester = project(
+        {
+            "conftest.py": (Path(__file__).parents[2] / "conftest.py").read_text(),
+            "test_it.py": """
+                import os, signal, socket, subprocess, sys
+
+                def test_it():
+                    waiting = [sys.executable, "-S", "-c", "import signal; signal.pause()"]
+                    started = subprocess.Popen(waiting, start_new_session=True)
+                    socket.create_connection(("127.0.0.1", int(os.environ["READY"]))).recv(1)
+                    os.kill(os.getpid(), signal.SIGKILL)
+            """,
+        }
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *workers], cwd=pytester.path, stdout=subprocess.DEVNULL
+    ) as run:
+        with ready():
+            started = marked()
+            commands = [process.cmdline() for process in started]
+        run.wait(PATIENCE)
+
+    assert [command for command in commands if "signal.pause()" in command[-1]]
+    assert_ended(started)
+    assert_ended(marked())

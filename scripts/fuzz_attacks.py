@@ -348,6 +348,25 @@ async def endless_names(target: Target) -> int:
     return len(calls)
 
 
+async def long_names(target: Target) -> int:
+    """Names that are as long as messages may be: what is kept of them must be little."""
+
+    def name() -> str:
+        return target.dice.randbytes(100_000).hex()
+
+    service = ServiceTypeRef(service_name=name())
+    calls: list[tuple[str, Message]] = [
+        ("Serve", ServeRequest(namespace=name(), service=service, method_name=name())),
+        ("Serve", ServeRequest(namespace="shop", service=service, method_name="M")),
+        ("Dispatch", DispatchRequest(namespace=name(), service=service, method_name="M")),
+        ("Connect", ConnectRequest(collector_id=name(), address="host:1", namespaces=[name()])),
+    ]
+    await asyncio.gather(
+        *(target.call(_DISPATCHER + rpc, each.SerializeToString()) for rpc, each in calls)
+    )
+    return len(calls)
+
+
 async def metadata_floods(target: Target) -> int:
     """Metadata that is too much, too long, or names what it should not."""
     dice = target.dice
@@ -373,6 +392,7 @@ ATTACKS: tuple[Callable[[Target], Awaitable[int]], ...] = (
     nested_messages,
     hostile_descriptors,
     endless_names,
+    long_names,
     metadata_floods,
 )
 """All attacks, each of which is made in each round."""

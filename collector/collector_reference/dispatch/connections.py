@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Connections"]
 
+_LONGEST_SELF = 64 * 1024
+"""Characters that a peer may tell of itself: its id, its address and its namespaces are kept."""
+
 
 class Connections:
     """The peers of one collector. Lives on the collector's loop."""
@@ -122,6 +125,12 @@ class Connections:
             return _refusal(
                 Status.HTTP_BAD_REQUEST,
                 f"address '{address}' is neither host:port nor a gRPC target",
+            )
+        told = (request.collector_id, address, *request.namespaces)
+        if sum(map(len, told)) > _LONGEST_SELF:
+            return _refusal(
+                Status.HTTP_BAD_REQUEST,
+                f"id, address and namespaces have more than {_LONGEST_SELF} characters",
             )
         response = ConnectResponse(
             status=Status(code=Status.HTTP_OK, message="OK"),

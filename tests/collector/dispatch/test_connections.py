@@ -274,6 +274,26 @@ async def test_a_full_table_refuses_and_evicts_only_the_dead(field, closed_port)
     assert (await caller.connect("live", live.address, ("users",))).status == OK
 
 
+@pytest.mark.parametrize("part", ["id", "address", "namespaces"])
+async def test_what_a_peer_tells_of_itself_is_bounded(field, part):
+    """SEC-003: a full table of peers takes a bounded part of the memory."""
+    collector = await field.collector("west", namespaces=("users",))
+    caller = field.caller(collector.address)
+    long = "n" * 65_536
+    told = {
+        "id": (long, "127.0.0.1:1", ()),
+        "address": ("east", f"unix:/{long}", ()),
+        "namespaces": ("east", "127.0.0.1:1", tuple(long[:64] for _ in range(1_024))),
+    }[part]
+    reply = await caller.connect(*told)
+    assert reply.status.code == 400
+    assert "more than 65536 characters" in reply.status.message
+    assert collector.connections() == ()
+    assert (
+        await caller.connect("east", "127.0.0.1:1", ("users", long[:60_000]))
+    ).status.code == 200
+
+
 async def test_garbage_on_the_port_harms_nothing(field):
     """FLT-007"""
     collector = await field.collector(probe=("users",))

@@ -52,9 +52,11 @@ class AccessGuard(grpc.aio.ServerInterceptor):
         system_namespace: str,
         loopback_token: str,
         open_services: Iterable[str],
+        asks_by_registering: bool = False,
     ) -> None:
         """`certificates` is whether callers show one (mTLS); `loopback_token` this collector's
-        secret; `open_services` what everybody may call.
+        secret; `open_services` what everybody may call; `asks_by_registering` whether this
+        collector asks its registry by the register probe.
         """
         self._verifier = verifier
         self._certificates = certificates
@@ -62,6 +64,7 @@ class AccessGuard(grpc.aio.ServerInterceptor):
         self._system = system_namespace
         self._loopback_token = loopback_token
         self._open = frozenset(open_services)
+        self._asks_by_registering = asks_by_registering
         self._binds_ids = verifier is not None or certificates
         self._guarded: dict[str, tuple[RpcHandler, RpcHandler]] = {}
 
@@ -147,8 +150,13 @@ class AccessGuard(grpc.aio.ServerInterceptor):
             )
 
     def _check(self, accesses: tuple[Access, ...], caller: Caller) -> None:
-        # The collector itself asks its registry and looks at its services, but writes directly.
-        if _is_own.get(False) and all(each.action != "register" for each in accesses):
+        # The collector itself asks its registry and looks at its services. It writes directly, and
+        # over the port only where that is how it asks; never into the system namespace.
+        if _is_own.get(False) and all(
+            each.action != "register"
+            or (self._asks_by_registering and each.namespace != self._system)
+            for each in accesses
+        ):
             return
         policy = None if self._policy is None else self._policy.current()
         for access in accesses:

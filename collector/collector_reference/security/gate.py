@@ -16,7 +16,7 @@ from collector_reference.security.reloading import Reloaded
 from collector_reference.security.tls import TlsIdentity
 from collector_reference.security.tokens import TokenVerifier
 from collector_reference.security.values import Exposure
-from collector_reference.settings import CollectorSettings
+from collector_reference.settings import CollectorSettings, ValidatorKind
 
 __all__ = ["Gate"]
 
@@ -51,6 +51,7 @@ class Gate:
                 system_namespace=settings.system_namespace,
                 loopback_token=loopback_token,
                 open_services=_open_services(settings),
+                asks_by_registering=settings.validator is ValidatorKind.REGISTER_PROBE,
             )
 
     def server_credentials(self) -> grpc.ServerCredentials | None:

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from collector_reference import CollectorSettings, SettingsError
 from collector_reference.errors import NotReady, PeerRefused
 from collector_reference.security.values import Exposure, OwnTokenSettings, TokenSettings
+from collector_reference.settings import ValidatorKind
 from collector_reference.wire.registry_pb2 import (
     ListServicesRequest,
     RegisterProtoRequest,
@@ -228,6 +229,23 @@ async def test_registry_writes_need_a_right_to_the_namespace(
     assert "New" in [each.service_name for each in listed.services]
     everything = ann.call(ann.registry.ListServices, ListServicesRequest())
     assert (await refused(everything))[0] == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize("kind", ValidatorKind)
+async def test_the_loopback_needs_no_rule_however_it_asks(west_with_tokens, caller, policy, kind):
+    """S0: also where its question is a registration, and never of the system namespace."""
+    one, start = west_with_tokens
+    west = await start(
+        own_token=True,
+        validator=kind,
+        policy=policy("  - {who: {subject: ann}, may: [dispatch, serve]}\n"),
+    )
+    ann = caller(west.address, token=one.token(sub="ann"))
+    assert who(await ann.dispatch("shop", "WhoAmI")) == "west"
+    assert west.statistics().loopback_calls == 1
+    assert (await ann.serve("bank", "WhoAmI")).status.code == 404
+    reply = await ann.serve("system", "WhoAmI")
+    assert reply.status.code == {"validate": 404, "register-probe": 503}[kind.value]
 
 
 async def test_without_a_rule_nobody_writes_into_the_system_namespace(

@@ -6,12 +6,19 @@ their own models and get back values, or every problem at once with its line.
 
 from collector_harness.documents.document import Document, load, load_file
 from collector_harness.documents.suggestions import did_you_mean
-from collector_harness.documents.validation import Short, StrictModel, problems_of, validate
+from collector_harness.documents.validation import (
+    Short,
+    StrictModel,
+    UnknownKey,
+    problems_of,
+    validate,
+)
 
 __all__ = [
     "Document",
     "Short",
     "StrictModel",
+    "UnknownKey",
     "did_you_mean",
     "load",
     "load_file",

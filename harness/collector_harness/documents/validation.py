@@ -26,9 +26,10 @@ from pydantic_core import CoreSchema, ErrorDetails
 
 from collector_harness.documents.document import Document
 from collector_harness.documents.suggestions import did_you_mean
-from collector_harness.errors import InvalidInput, Problem
+from collector_harness.errors import InvalidInput, Position, Problem
 
-__all__ = ["Short", "StrictModel", "problems_of", "validate"]
+__all__ = ["Short", "StrictModel", "UnknownKey", "problems_of", "validate"]
+
 
 
 class StrictModel(BaseModel):
@@ -72,6 +73,14 @@ class Short:
         return {"anyOf": [dict(self.schema), handler(core_schema)]}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownKey(Problem):
+    """A key that there is not. What is missing beside it may be what it was meant to be."""
+
+    within: Position
+    """Where the mapping with the key begins."""
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -106,9 +115,10 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], document: Document) -
     kind = detail["type"]
     if kind == "extra_forbidden":
         name = str(written[-1])
-        return Problem(
+        return UnknownKey(
             message=f"unknown key '{name}'",
             position=document.position(written, key=True),
+            within=document.position(written[:-1]),
             hint=did_you_mean(name, _keys_at(model, detail["loc"][:-1]), what="the keys are"),
         )
     if kind == "missing":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from collector_harness.documents import Document, load, load_file, problems_of
+from collector_harness.documents import Document, UnknownKey, load, load_file, problems_of
 from collector_harness.errors import EnvironmentLacks, InvalidInput, Position, Problem
 from collector_harness.faults.plan import FaultPlan
 from collector_harness.scenario.checks import check_document
@@ -75,9 +75,10 @@ class Scenario:
         """The file as the user named it."""
         return self.document.source
 
-    @cached_property
+    @property
     def cases(self) -> tuple[Case, ...]:
         """One case per row of `cases`, in order; one without a name where there are none."""
+        # Made anew each time: kept, they and the scenario would keep each other alive.
         rows: Mapping[str, Mapping[str, object]] = self.file.cases
         if not rows:
             return (Case(scenario=self),)
@@ -201,10 +202,9 @@ def _check(document: Document) -> Scenario:
     assert file is not None
     assert topology is not None
     scenario = Scenario(file=file, topology=topology, document=document, library=library)
-    problems += name_problems(scenario.every_step(), topology)
-    problems += payload_problems(
-        scenario.every_step(), topology, default_via=file.defaults.via, cases=file.cases
-    )
+    every = tuple(scenario.every_step())
+    problems += name_problems(every, topology)
+    problems += payload_problems(every, topology, default_via=file.defaults.via, cases=file.cases)
     if problems:
         raise InvalidInput(_in_order(problems))
     return scenario
@@ -255,11 +255,16 @@ def _definitions_alone(document: Document) -> dict[str, object]:
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
-    """Returns the problems as they stand in the text, one for each place and matter."""
+    """Returns the problems as they stand in the text, one for each place and matter. A key that is
+    not known comes before all else about its mapping: what is missing there may be what it was
+    meant to be.
+    """
 
-    def place(problem: Problem) -> tuple[int, int]:
+    def place(problem: Problem) -> tuple[int, int, bool]:
+        if isinstance(problem, UnknownKey):
+            return problem.within.line, problem.within.column, False
         position = problem.position
-        return (position.line, position.column) if position else (0, 0)
+        return (position.line, position.column, True) if position else (0, 0, True)
 
     return sorted(dict.fromkeys(problems), key=place)
 

@@ -158,3 +158,16 @@ steps:
   - call: a.B/C
     input: ["${one}", "${two}"]
 """)
+
+
+def test_a_misspelt_key_is_told_before_what_it_leaves_out() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_scenario(
+            "version: 1\nscenario: t\ntopology: {nodes: {a: {}, b: {}}, links: [a -> b]}\n"
+            "steps:\n  - dispatch: shop/Probe.Echo\n    vai: a\n  - observe: c\n"
+        )
+    assert [problem.message for problem in caught.value.problems] == [
+        "unknown key 'vai'",
+        "this step does not say which node it calls",
+        "there is no node 'c'",
+    ]

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.reaper import the_reaper
 
@@ -16,3 +18,13 @@ def pytest_configure() -> None:
     """
     the_reaper().start()
     os.environ[RUN_MARKER] = the_reaper().marker
+
+
+@pytest.fixture
+def clean_environment() -> dict[str, str]:
+    """This process's environment and its mark, without what would set up a collector."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("COLLECTOR_", "OTEL_")) or name == RUN_MARKER
+    }

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ from google.protobuf.any_pb2 import Any as AnyPayload
 from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 from google.protobuf.wrappers_pb2 import StringValue
 
-from collector_harness.launchers.contract import RUN_MARKER
 from collector_harness.launchers.reaper import the_reaper
 from collector_reference import Collector, CollectorSettings
 from collector_reference.registry.notation import EtcdPlace
@@ -45,6 +45,10 @@ from collector_reference.wire.registry_pb2 import (
     ValidateMethodRequest,
     ValidateMethodResponse,
 )
+
+Launched = Callable[..., contextlib.AbstractContextManager[subprocess.Popen[str]]]
+"""`launched(COLLECTOR_ID="west")`, with `stderr=subprocess.PIPE` where that is looked at, and with
+arguments for Python in place of `-m collector_reference`."""
 
 PROBE = "conformance.Probe"
 LIMIT_SECONDS = 40
@@ -305,6 +309,30 @@ def free_port() -> Mapping[str, str]:
 
 
 @pytest.fixture
+def launched(clean_environment: dict[str, str]) -> Launched:
+    """Lends a collector as a process, which is gone after the block."""
+
+    @contextlib.contextmanager
+    def launch(
+        *arguments: str, stderr: int | None = None, **variables: str
+    ) -> Iterator[subprocess.Popen[str]]:
+        process = subprocess.Popen(
+            [sys.executable, *(arguments or ("-m", "collector_reference"))],
+            env=clean_environment | {"COLLECTOR_LISTEN": "127.0.0.1:0"} | variables,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    return launch
+
+
+@pytest.fixture
 def brief() -> timedelta:
     """A limit for what a test wants to see run out."""
     return timedelta(milliseconds=300)
@@ -342,8 +370,6 @@ class EtcdCluster:
         everybody = ",".join(
             f"m{other}=http://127.0.0.1:{port}" for other, (_, port) in enumerate(self._ports)
         )
-        # Guarded from its birth by the marker, should this process be killed.
-        the_reaper().start()
         with (self._folder / f"m{number}.log").open("ab") as log:
             self.processes[number] = subprocess.Popen(
                 [
@@ -358,23 +384,16 @@ class EtcdCluster:
                 stdout=log,
                 stderr=log,
                 env={
-                    **{
-                        name: text
-                        for name, text in os.environ.items()
-                        if not name.startswith("ETCD_")
-                    },
-                    RUN_MARKER: the_reaper().marker,
+                    name: text for name, text in os.environ.items() if not name.startswith("ETCD_")
                 },
                 # Ctrl-C is for the tests, which end it in their own time.
                 start_new_session=True,
             )
-        the_reaper().guard_group(self.processes[number].pid)
 
     def kill(self, number: int) -> None:
         process = self.processes[number]
         process.kill()
         process.wait()
-        the_reaper().release_group(process.pid)
         self.processes[number] = None
 
     def pause(self, number: int) -> None:

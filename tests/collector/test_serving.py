@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 PROBE = "conformance.Probe"
-
-
-@contextlib.contextmanager
-def launched(**variables: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "collector_reference"],
-        env=environment | {"COLLECTOR_LISTEN": "127.0.0.1:0"} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def ready_address(process: subprocess.Popen[str]) -> str:
@@ -41,7 +19,7 @@ def ready_address(process: subprocess.Popen[str]) -> str:
     return match[1]
 
 
-async def test_it_serves_what_the_environment_says(field, text):
+async def test_it_serves_what_the_environment_says(field, text, launched):
     """OPS-004"""
     with launched(COLLECTOR_ID="east", COLLECTOR_NAMESPACES="users", COLLECTOR_PROBE="users") as p:
         west = await field.collector("west", namespaces=("users",), connect=(ready_address(p),))
@@ -51,8 +29,8 @@ async def test_it_serves_what_the_environment_says(field, text):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_ends_it_gracefully(number, code):
-    with launched() as process:
+def test_a_signal_ends_it_gracefully(number, code, launched):
+    with launched(stderr=subprocess.PIPE) as process:
         ready_address(process)
         process.send_signal(number)
         rest, errors = process.communicate(timeout=30)
@@ -60,7 +38,7 @@ def test_a_signal_ends_it_gracefully(number, code):
     assert "Traceback" not in errors
 
 
-def test_a_second_signal_ends_it_at_once():
+def test_a_second_signal_ends_it_at_once(launched):
     with launched(COLLECTOR_PROBE="users") as process:
         address = ready_address(process)
         script = f"""
@@ -90,17 +68,21 @@ call.exception()
     assert process.returncode in (0, 130)
 
 
-def test_a_registry_that_cannot_be_asked_ends_it_without_a_ready_line(closed_port):
+def test_a_registry_that_cannot_be_asked_ends_it_without_a_ready_line(closed_port, launched):
     """LOOP-003"""
-    with launched(COLLECTOR_REGISTRY_ADDRESS=closed_port["address"]) as process:
+    with launched(
+        stderr=subprocess.PIPE, COLLECTOR_REGISTRY_ADDRESS=closed_port["address"]
+    ) as process:
         output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (5, "")
     assert f"not ready: the registry at {closed_port['address']} could not be asked" in errors
     assert "Traceback" not in errors
 
 
-def test_a_signal_while_it_is_not_ready_ends_it(closed_port):
-    with launched(COLLECTOR_REGISTRY_ADDRESS=closed_port["address"]) as process:
+def test_a_signal_while_it_is_not_ready_ends_it(closed_port, launched):
+    with launched(
+        stderr=subprocess.PIPE, COLLECTOR_REGISTRY_ADDRESS=closed_port["address"]
+    ) as process:
         # The log tells that it has begun; before that the signal would meet bare Python.
         while "starting" not in process.stderr.readline():
             pass
@@ -125,8 +107,8 @@ def test_a_signal_while_it_is_not_ready_ends_it(closed_port):
         ),
     ],
 )
-def test_what_cannot_be_started_says_so_in_one_line(variables, code, message):
-    with launched(**variables) as process:
+def test_what_cannot_be_started_says_so_in_one_line(variables, code, message, launched):
+    with launched(stderr=subprocess.PIPE, **variables) as process:
         output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (code, "")
     assert message in errors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -26,17 +25,14 @@ CANNOT = {"SEC-001", "SEC-002", "OPS-005", "CNC-003", "OPS-006", "SRV-006"}
 
 
 @pytest.fixture
-def start(repository):
+def start(repository, clean_environment):
     """Starts the collector with these variables beside its id."""
     started = []
 
     def run(**variables: str) -> subprocess.Popen[str]:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")
-        }
         process = subprocess.Popen(
             [sys.executable, repository / EXAMPLE],
-            env=environment | {"COLLECTOR_ID": "west"} | variables,
+            env=clean_environment | {"COLLECTOR_ID": "west"} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

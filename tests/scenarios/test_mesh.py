@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from collector_harness.scenario.loading import Scenario, load_scenario
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "scenarios" / "mesh").glob("*.scenario.yaml"))
 SCENARIOS = [load_scenario(path, str(path.relative_to(ROOT))) for path in FILES]
 
 
-def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("COLLECTOR_")}
-    return subprocess.run(
-        [sys.executable, "-m", "collector_harness", "run", *words],
-        cwd=cwd,
-        env={**clean, "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def run(clean_environment: dict[str, str]) -> Run:
+    def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "collector_harness", "run", *words],
+            cwd=cwd,
+            env=clean_environment | {"NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
 
 
-def test_all_of_them_pass_and_nothing_else_is_printed(tmp_path: Path) -> None:
+def test_all_of_them_pass_and_nothing_else_is_printed(run: Run, tmp_path: Path) -> None:
     totals = tmp_path / "totals.json"
     ended = run("scenarios/mesh", "--json", str(totals))
     assert ended.returncode == 0, ended.stdout
@@ -53,7 +58,7 @@ def test_all_of_them_pass_and_nothing_else_is_printed(tmp_path: Path) -> None:
     ]
 
 
-def test_they_pass_one_after_the_other_and_from_another_folder(tmp_path: Path) -> None:
+def test_they_pass_one_after_the_other_and_from_another_folder(run: Run, tmp_path: Path) -> None:
     ended = run(str(ROOT / "scenarios" / "mesh"), "-j", "1", cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout
     assert ended.stderr == ""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
 
 import grpc
@@ -44,13 +40,13 @@ async def test_members_connect_to_each_other_once_and_route(field, etcd, text):
         assert (reply.output, reply.handled_by_collector_id) == (text("c"), "c")
 
 
-async def test_a_member_that_dies_is_forgotten_after_its_lease(field, etcd):
+async def test_a_member_that_dies_is_forgotten_after_its_lease(field, etcd, launched):
     membership = membership_in(etcd)
     survivors = [
         await field.collector(name, membership=membership, namespaces=("users",))
         for name in ("a", "z")
     ]
-    with launched(membership, "m") as process:
+    with launched(**member(membership, "m")) as process:
         for survivor in survivors:
             await field.until(lambda survivor=survivor: "m" in peers_of(survivor))
         process.kill()
@@ -73,16 +69,16 @@ async def test_a_member_that_leaves_is_forgotten_at_once(field, etcd):
     await field.until(lambda: stays.connections() == ())
 
 
-async def test_a_member_that_comes_back_elsewhere_is_met_again(field, etcd):
+async def test_a_member_that_comes_back_elsewhere_is_met_again(field, etcd, launched):
     membership = membership_in(etcd, seconds=600)
     stays = await field.collector("a", membership=membership, namespaces=("users",))
-    with launched(membership, "b") as process:
+    with launched(**member(membership, "b")) as process:
         first = process.stdout.readline().split()[-1]
         await field.until(lambda: [c.address for c in stays.connections()] == [first])
         # Killed: its old entry is still there when it returns.
         process.kill()
         process.wait()
-    with launched(membership, "b") as process:
+    with launched(**member(membership, "b")) as process:
         second = process.stdout.readline().split()[-1]
         await field.until(
             lambda: [(c.address, c.established) for c in stays.connections()] == [(second, True)]
@@ -144,18 +140,13 @@ async def test_without_membership_nobody_is_found(field, etcd):
     assert stranger.connections() == ()
 
 
-def test_an_etcd_that_does_not_answer_ends_the_start_with_a_sentence(closed_port):
-    run = subprocess.run(
-        [sys.executable, "-m", "collector_reference"],
-        env=environment(f"etcd:{closed_port['address']}/fleet", "a"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (run.returncode, run.stdout) == (5, "")
-    assert "COLLECTOR_MEMBERSHIP" in run.stderr
-    assert "Traceback" not in run.stderr
+def test_an_etcd_that_does_not_answer_ends_the_start_with_a_sentence(closed_port, launched):
+    told = member(f"etcd:{closed_port['address']}/fleet", "a")
+    with launched(stderr=subprocess.PIPE, **told) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (5, "")
+    assert "COLLECTOR_MEMBERSHIP" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
@@ -168,26 +159,10 @@ def test_a_place_that_cannot_be_one_names_the_variable_and_the_form(text):
     assert caught.value.setting == "COLLECTOR_MEMBERSHIP"
 
 
-def environment(membership: object, collector_id: str) -> dict[str, str]:
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("COLLECTOR_")}
-    return kept | {
+def member(membership: EtcdMembership | str, collector_id: str) -> dict[str, str]:
+    """Returns what such a collector is told as a process."""
+    return {
         "COLLECTOR_ID": collector_id,
-        "COLLECTOR_LISTEN": "127.0.0.1:0",
         "COLLECTOR_NAMESPACES": "users",
         "COLLECTOR_MEMBERSHIP": str(membership),
     }
-
-
-@contextlib.contextmanager
-def launched(membership: EtcdMembership, collector_id: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "collector_reference"],
-        env=environment(membership, collector_id),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()

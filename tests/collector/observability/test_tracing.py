@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import os
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import grpc
@@ -226,52 +225,38 @@ def exported(received: list[bytes]) -> Iterator[Span]:
                 )
 
 
-@contextlib.contextmanager
-def launched(
-    collector_id: str, endpoint: str, environment: Mapping[str, str] = {}, **settings: str
-) -> Iterator[str]:
-    """Runs a collector as a process until the end of the block, and lends its address."""
-    kept = {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(("COLLECTOR_", "OTEL_"))
-    }
-    own = {
-        "ID": collector_id,
-        "LISTEN": "127.0.0.1:0",
-        "NAMESPACES": "users",
-        "TRACING": "otlp",
-        **settings,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "collector_reference"],
-        env={
-            **kept,
+@pytest.fixture
+def exporting(launched) -> Callable[..., AbstractContextManager[str]]:
+    """Runs a collector that exports its traces as a process, to the end of the block, and lends
+    its address.
+    """
+
+    @contextlib.contextmanager
+    def run(
+        collector_id: str, endpoint: str, environment: Mapping[str, str] = {}, **settings: str
+    ) -> Iterator[str]:
+        own = {"ID": collector_id, "NAMESPACES": "users", "TRACING": "otlp", **settings}
+        variables = {
             **{f"COLLECTOR_{name}": text for name, text in own.items()},
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
             **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.communicate()
+        }
+        with launched(stderr=subprocess.DEVNULL, **variables) as process:
+            yield process.stdout.readline().split()[-1]
+            process.terminate()
+            assert process.wait(30) == 0
+
+    return run
 
 
 async def test_processes_export_one_trace_before_they_have_ended(
-    field, receiver, provider, exporter
+    field, receiver, provider, exporter, exporting
 ):
     endpoint, received = receiver
     with (
-        launched("east", endpoint, PROBE="users") as east,
-        launched("west", endpoint, {"OTEL_SERVICE_NAME": "shop"}, CONNECT=east) as west,
+        exporting("east", endpoint, PROBE="users") as east,
+        exporting("west", endpoint, {"OTEL_SERVICE_NAME": "shop"}, CONNECT=east) as west,
     ):
         async with traced_client(west, provider) as client:
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import re
 import signal
 import sqlite3
-import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+import subprocess
 
 import grpc
 import pytest
@@ -23,54 +17,30 @@ from collector_reference.wire.registry_pb2 import LookupServiceRequest, Register
 PROBE = "conformance.Probe"
 
 
-@contextlib.asynccontextmanager
-async def launched(**variables: str) -> AsyncIterator[Process]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "collector_reference",
-        env=environment | {"COLLECTOR_LISTEN": "127.0.0.1:0", "COLLECTOR_ID": "east"} | variables,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def ready_address(process: Process) -> str:
-    line = (await process.stdout.readline()).decode()
-    match = re.fullmatch(r"collector listening on (127\.0\.0\.1:\d+)\n", line)
-    assert match, line
-    return match[1]
+def address_of(process: subprocess.Popen[str]) -> str:
+    return process.stdout.readline().split()[-1]
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_restarted_collector_has_its_registrations_and_serves_as_before(
-    field, tmp_path, end
+    field, tmp_path, end, launched
 ):
     """OPS-005"""
     variables = {"COLLECTOR_REGISTRY": f"sqlite:{tmp_path / 'r.db'}", "COLLECTOR_PROBE": "users"}
     proto = RegisterProtoRequest(
         namespace="ns", file_descriptor=FileDescriptorProto(name="a.proto")
     )
-    async with launched(**variables) as process:
-        caller = field.caller(await ready_address(process))
+    with launched(**variables) as process:
+        caller = field.caller(address_of(process))
         await caller.register("ns", "S", "B", "A")
         await caller.registry.RegisterProto(proto)
         before = await caller.registry.LookupService(
             LookupServiceRequest(namespace="ns", service_name="S")
         )
         process.send_signal(end)
-        await process.wait()
-    async with launched(**variables) as process:
-        caller = field.caller(await ready_address(process))
+        process.wait()
+    with launched(**variables) as process:
+        caller = field.caller(address_of(process))
         assert (await caller.validate("ns", "S", "A")).is_valid
         after = await caller.registry.LookupService(
             LookupServiceRequest(namespace="ns", service_name="S")
@@ -84,29 +54,29 @@ async def test_a_restarted_collector_has_its_registrations_and_serves_as_before(
         assert (await caller.serve("users", PROBE, "WhoAmI")).status.code == 200
 
 
-async def test_what_it_no_longer_serves_is_not_in_its_registry_any_more(field, tmp_path):
+async def test_what_it_no_longer_serves_is_not_in_its_registry_any_more(field, tmp_path, launched):
     """OPS-005: its own services are declared anew at each start, never kept."""
     registry = f"sqlite:{tmp_path / 'r.db'}"
-    async with launched(COLLECTOR_REGISTRY=registry, COLLECTOR_PROBE="users") as process:
-        caller = field.caller(await ready_address(process))
+    with launched(COLLECTOR_REGISTRY=registry, COLLECTOR_PROBE="users") as process:
+        caller = field.caller(address_of(process))
         assert (await caller.validate("users", PROBE, "WhoAmI")).is_valid
-    async with launched(COLLECTOR_REGISTRY=registry) as process:
-        caller = field.caller(await ready_address(process))
+    with launched(COLLECTOR_REGISTRY=registry) as process:
+        caller = field.caller(address_of(process))
         assert not (await caller.validate("users", PROBE, "WhoAmI")).is_valid
 
 
-async def test_a_file_that_cannot_be_used_ends_the_start_with_a_sentence(tmp_path):
+def test_a_file_that_cannot_be_used_ends_the_start_with_a_sentence(tmp_path, launched):
     path = tmp_path / "diary.txt"
     path.write_text("dear diary, " * 100)
-    async with launched(COLLECTOR_REGISTRY=f"sqlite:{path}") as process:
-        output, errors = await process.communicate()
-    assert (process.returncode, output) == (3, b"")
-    last = errors.decode().splitlines()[-1]
+    with launched(stderr=subprocess.PIPE, COLLECTOR_REGISTRY=f"sqlite:{path}") as process:
+        output, errors = process.communicate()
+    assert (process.returncode, output) == (3, "")
+    last = errors.splitlines()[-1]
     assert last == (
         f"error: COLLECTOR_REGISTRY: the registry file {path} cannot be used: it is not a "
         "database; name another file, or move this one away to begin with an empty registry"
     )
-    assert b"Traceback" not in errors
+    assert "Traceback" not in errors
 
 
 async def test_a_collector_on_a_file_goes_back_to_its_checkpoint(field, tmp_path):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import os
 import subprocess
 import sys
 import types
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 
 import grpc
@@ -195,10 +192,10 @@ async def test_calls_that_leave_a_member_at_once_all_go_on_to_the_other(etcd, cl
     await client.close()
 
 
-async def test_a_leased_registration_lives_as_long_as_its_collector(field, etcd):
+async def test_a_leased_registration_lives_as_long_as_its_collector(field, etcd, launched):
     lease = timedelta(seconds=2)
     leasing = EtcdRegistry(place=etcd.place(), lease=lease)
-    with launched(leasing) as process:
+    with launched(COLLECTOR_REGISTRY=str(leasing)) as process:
         address = process.stdout.readline().split()[-1]
         (witness,) = await fleet(field, EtcdRegistry(place=leasing.place), 1)
         await field.caller(address).register(*METHOD)
@@ -326,26 +323,30 @@ async def test_a_mesh_on_a_shared_registry_is_not_reset(etcd, monkeypatch):
         await mesh.stop()
 
 
-def test_an_etcd_that_does_not_answer_ends_the_start_with_a_sentence(closed_port):
-    run = started(f"etcd:{closed_port['address']}/nowhere")
-    assert run.returncode == 5
-    assert f"the registry at etcd:{closed_port['address']}/nowhere could not be asked" in run.stderr
-    assert "COLLECTOR_REGISTRY" in run.stderr
-    assert "Traceback" not in run.stderr
+def test_an_etcd_that_does_not_answer_ends_the_start_with_a_sentence(closed_port, launched):
+    place = f"etcd:{closed_port['address']}/nowhere"
+    with launched(stderr=subprocess.PIPE, COLLECTOR_REGISTRY=place) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert f"the registry at {place} could not be asked" in errors
+    assert "COLLECTOR_REGISTRY" in errors
+    assert "Traceback" not in errors
 
 
-def test_without_the_library_the_extra_is_named():
+def test_without_the_library_the_extra_is_named(launched):
     script = (
         "import sys; sys.modules['aetcd'] = None; "
         "from collector_reference.__main__ import main; sys.exit(main())"
     )
-    run = started("etcd:127.0.0.1:1/x", "-c", script)
-    assert run.returncode == 3
-    assert run.stderr.splitlines()[-1] == (
+    variables = {"COLLECTOR_REGISTRY": "etcd:127.0.0.1:1/x"}
+    with launched("-c", script, stderr=subprocess.PIPE, **variables) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert errors.splitlines()[-1] == (
         "error: a registry or membership in etcd needs a library that is not installed: "
         "pip install 'collector-harness[etcd]'"
     )
-    assert "Traceback" not in run.stderr
+    assert "Traceback" not in errors
 
 
 def test_a_collector_without_etcd_does_not_import_its_library():
@@ -377,38 +378,3 @@ async def leader_of(cluster) -> int:
         if status.leader == status.header.member_id:
             return number
     raise AssertionError("no member leads")
-
-
-def environment(registry: object) -> dict[str, str]:
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("COLLECTOR_")}
-    return kept | {
-        "COLLECTOR_ID": "leasing",
-        "COLLECTOR_LISTEN": "127.0.0.1:0",
-        "COLLECTOR_REGISTRY": str(registry),
-    }
-
-
-@contextlib.contextmanager
-def launched(registry: EtcdRegistry) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "collector_reference"],
-        env=environment(registry),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def started(registry: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *(arguments or ("-m", "collector_reference"))],
-        env=environment(registry),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ class Run(Protocol):
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
     """Runs `collector-harness` with these words in a folder of its own."""
 
     def run(
@@ -28,8 +27,8 @@ def run(tmp_path: Path) -> Run:
     ) -> subprocess.CompletedProcess[str]:
         clean = {
             name: value
-            for name, value in os.environ.items()
-            if not name.startswith("COLLECTOR_") and name not in ("NO_COLOR", "FORCE_COLOR")
+            for name, value in clean_environment.items()
+            if name not in ("NO_COLOR", "FORCE_COLOR")
         }
         return subprocess.run(
             [sys.executable, "-m", "collector_harness", *words],

@@ -57,6 +57,8 @@ class Outcome(enum.StrEnum):
     """A node did not start or died, where no step wanted it to."""
     ERROR = "error"
     """The harness could not do what the scenario asks."""
+    UNSUPPORTED = "unsupported"
+    """It was not run: the collector under test cannot show what it is about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +112,9 @@ class Totals:
     cases: int = 0
     passed: int = 0
     failed: int = 0
-    """Cases that ended in any other way than passed."""
+    """Cases that ended in any other way than passed or unsupported."""
+    unsupported: int = 0
+    """Cases that were not run, as the collector under test cannot show what they are about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -241,7 +245,7 @@ class CaseFinished:
     seconds: float
     requirements: tuple[str, ...] = ()
     failure: Failure | None = None
-    """Set unless it passed."""
+    """Set unless it passed; of one that is unsupported, its message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

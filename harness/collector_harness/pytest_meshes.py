@@ -93,10 +93,10 @@ class Meshes:
 
     def run_case(self, case: Case) -> CaseFinished:
         """Runs a case of a scenario to its end, and tells how it ended."""
-        from collector_harness.scenario.case_run import run_case
+        from collector_harness.scenario.needs import run_if_able
 
         verdict = self.runtime.run(
-            run_case(
+            run_if_able(
                 case,
                 pool=self.pool,
                 emit=self._emit or _ignore,

@@ -88,8 +88,8 @@ class TestStream:
     seed: int
     target: str
     _report: JsonLinesReport | None = None
-    _outcomes: dict[str, bool] = field(default_factory=dict)
-    """Whether each case passed, by id."""
+    _outcomes: dict[str, str] = field(default_factory=dict)
+    """How each case ended, by id."""
     _scenarios: set[tuple[str, str]] = field(default_factory=set)
 
     def __call__(self, event: Event) -> None:
@@ -98,7 +98,7 @@ class TestStream:
         if isinstance(event, CaseStarted):
             self._scenarios.add((event.source, event.scenario))
         elif isinstance(event, CaseFinished):
-            self._outcomes[event.case] = event.outcome == "passed"
+            self._outcomes[event.case] = event.outcome.value
         self._opened()(event)
 
     def finish(self, exit_status: int) -> None:
@@ -110,15 +110,17 @@ class TestStream:
 
         if self.worker and self._report is None:
             return
-        passed = sum(self._outcomes.values())
+        ended = list(self._outcomes.values())
+        passed, unsupported = ended.count("passed"), ended.count("unsupported")
         report = self._opened()
         report(
             RunFinished(
                 totals=Totals(
                     scenarios=len(self._scenarios),
-                    cases=len(self._outcomes),
+                    cases=len(ended),
                     passed=passed,
-                    failed=len(self._outcomes) - passed,
+                    failed=len(ended) - passed - unsupported,
+                    unsupported=unsupported,
                 ),
                 seconds=0.0,
                 exit_code=exit_status,

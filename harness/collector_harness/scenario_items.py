@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from collector_harness.errors import EnvironmentLacks, HarnessError, InvalidInput, Position
+from collector_harness.errors import EnvironmentLacks, HarnessError, InvalidInput
 
 if TYPE_CHECKING:
     from collector_harness.events import CaseFinished
@@ -91,14 +91,18 @@ class ScenarioItem(pytest.Item):
         self._run_case = run_case
 
     def runtest(self) -> None:
-        """Runs the case; raises `ScenarioFailed` unless it passes."""
+        """Runs the case; raises `ScenarioFailed` unless it passes, and is skipped where the
+        collector under test cannot show what it is about.
+        """
         finished = self._run_case(self.case)
+        if finished.outcome == "unsupported":
+            pytest.skip(_reason(finished))
         if finished.outcome != "passed":
             raise ScenarioFailed(finished)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Returns where the case stands: the file, and the line counted from 0."""
-        return self.path, _position(self.case).line - 1, f"scenario: {self.name}"
+        return self.path, _line(self.case) - 1, f"scenario: {self.name}"
 
     def repr_failure(
         self,
@@ -124,9 +128,10 @@ def _name(scenario: Scenario, case: Case) -> str:
     return scenario.title if case.name is None else f"{scenario.title}[{case.name}]"
 
 
-def _position(case: Case) -> Position:
+def _line(case: Case) -> int:
+    """Returns the line at which a case stands, counted from 1."""
     place = ("scenario",) if case.name is None else ("cases", case.name)
-    return case.scenario.document.position(place, key=True)
+    return case.scenario.document.line(place)
 
 
 def _describe(item: ScenarioItem, scenario: Scenario) -> None:

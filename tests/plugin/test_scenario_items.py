@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 
@@ -21,6 +22,23 @@ def test_cases_pass_and_fail_beside_tests(project, scenarios) -> None:
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes() == {"passed": 3, "failed": 1}
+
+
+def test_a_case_that_the_collector_cannot_show_is_skipped_with_the_reason(
+    project, scenarios
+) -> None:
+    needs = r"\1version: 1\n\1needs: [own-sockets]\n"
+    unmet = re.sub(r"( *)version: 1\n", needs, scenarios["failing"])
+    pytester = project({"unmet.scenario.yaml": unmet})
+
+    result = pytester.runpytest_subprocess("-rs", "--collector-jsonl", "events.jsonl")
+
+    assert result.parseoutcomes() == {"skipped": 1}
+    result.stdout.fnmatch_lines(["SKIPPED*the target does not have or declare own-sockets"])
+    last = json.loads((pytester.path / "events.jsonl").read_text().splitlines()[-1])
+    assert last["totals"] == {
+        "scenarios": 1, "cases": 1, "passed": 0, "failed": 0, "unsupported": 1,
+    }  # fmt: skip
 
 
 def test_a_failure_shows_the_card_and_no_traceback(project, scenarios) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from collector_harness.conformance.observing import OWN_SOCKETS
 from collector_harness.conformance.requirements import Requirement
 from collector_harness.conformance.suite import SuiteCase
 from collector_harness.scenario.loading import Scenario
 from collector_harness.scenario.model import ConnectStep, FaultStep
 from collector_harness.scenario.model.calls import RegisterStep
+from collector_harness.scenario.needs import OWN_SOCKETS, lacks
 from collector_harness.targets import AttachTarget, ExecTarget, PythonTarget, Reference, Target
 from collector_harness.topology.values import Node
 
@@ -57,9 +57,9 @@ def unsupported(case: SuiteCase, target: Target, shown: Shown) -> str:
         node.probe and node.collector is None for node in scenario.topology.nodes
     ):
         return "the target carries no probe service"
-    lacking = sorted(set(scenario.file.needs) - _had(target, shown))
+    lacking = lacks(set(scenario.file.needs) - _had(target, shown))
     if lacking:
-        return f"the target does not have or declare {' and '.join(lacking)}"
+        return lacking
     if isinstance(target, AttachTarget):
         return next(_beyond_reach(scenario, shown), "")
     return ""

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Final
 
 from collector_harness.conformance.smoke import Smoke
 from collector_harness.errors import EnvironmentLacks, TargetFailed
 from collector_harness.launchers.own_sockets import CAN_LOOK
 from collector_harness.mesh import Mesh
+from collector_harness.scenario.needs import OWN_SOCKETS
 from collector_harness.targets import AttachTarget, ExecTarget, Target
 from collector_harness.topology.tls import NodeTls
 from collector_harness.topology.values import Node, Topology
 
-__all__ = ["OWN_SOCKETS", "mismatches", "observe"]
+__all__ = ["mismatches", "observe"]
 
-OWN_SOCKETS: Final = "own-sockets"
-"""What the harness sees of a process by itself, whatever that declares."""
 _NODE = Node(name="probed", namespaces=("probed",))
 _TRIALS: Mapping[str, Node] = {
     "tls": replace(_NODE, tls=NodeTls()),

@@ -47,6 +47,7 @@ _LABELS: Final = {
     Outcome.FAILED: "FAILED",
     Outcome.CRASHED: "CRASHED",
     Outcome.ERROR: "ERROR",
+    Outcome.UNSUPPORTED: "UNSUPPORTED",
 }
 
 

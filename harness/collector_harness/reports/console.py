@@ -40,6 +40,7 @@ _OUTCOMES: Mapping[Outcome, Span] = {
     Outcome.FAILED: Span("FAILED  ", "bad"),
     Outcome.CRASHED: Span("CRASHED ", "bad"),
     Outcome.ERROR: Span("ERROR   ", "bad"),
+    Outcome.UNSUPPORTED: Span("left out", "warning"),
 }
 
 
@@ -131,9 +132,11 @@ class ConsoleReport:
         self._tally.add(event)
         self._done += 1
         steps = self._steps.pop(event.case, [])
-        if event.outcome is not Outcome.PASSED:
-            self._failures.append(event)
         passed = event.outcome is Outcome.PASSED
+        if event.outcome is Outcome.UNSUPPORTED:
+            steps.append(_why(event))
+        elif not passed:
+            self._failures.append(event)
         if passed and not self._verbose and self._is_beneath(event):
             self._beneath.append(event)
         elif not passed or self._list_passed:
@@ -184,6 +187,11 @@ def _mesh(event: MeshStarted, *, every: bool) -> Line:
         f"; {counted(len(event.links), 'link')}",
         Span(f"  {duration(event.seconds)}", "faint"),
     )
+
+
+def _why(event: CaseFinished) -> Line:
+    told = event.failure.message if event.failure is not None else ""
+    return line("        ", Span(one_line(told, TEXT), "faint"))
 
 
 def _call(event: CallFinished) -> Line:

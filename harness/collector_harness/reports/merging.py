@@ -107,6 +107,7 @@ def joined(streams: Sequence[Stream]) -> Iterator[Event]:
             cases=sum(end.totals.cases for end in known),
             passed=sum(end.totals.passed for end in known),
             failed=sum(end.totals.failed for end in known),
+            unsupported=sum(end.totals.unsupported for end in known),
         ),
         # They ran beside each other: the longest is how long it took.
         seconds=max(end.seconds for end in known),

@@ -219,11 +219,13 @@ def _of_run(recording: Recording) -> Overview:
     total = 0 if recording.started is None else recording.started.cases
     missing = max(0, total - sum(case.finished is not None for case in cases))
     failed = sum(case.finished is not None for case in recording.failures)
+    left_out = sum(case.outcome == "unsupported" for case in cases)
     good = recording.exit_code == 0
     if recording.incomplete:
         ended = "This run is not complete"
     elif good:
-        ended = f"{counted(len(cases), 'case')} passed"
+        ended = f"{counted(len(cases) - left_out, 'case')} passed"
+        ended += f", {left_out} unsupported" if left_out else ""
     elif not cases:
         ended = "Nothing ran"
     else:

@@ -31,6 +31,7 @@ __all__ = ["INTERRUPTED", "CaseRecord", "Recording", "StepRecord", "recorded"]
 INTERRUPTED: Final = "the run was interrupted before all of it was done"
 """Why a run that somebody interrupted is incomplete."""
 
+_WELL = (Outcome.PASSED, Outcome.UNSUPPORTED)
 _MOST_CALLS = 2_000
 _MOST_STEPS = 2_000
 
@@ -135,11 +136,11 @@ class Recording:
 
     @property
     def failures(self) -> list[CaseRecord]:
-        """The cases that did not pass, those without a result among them."""
+        """The cases that were run and did not pass, those without a result among them."""
         return [
             each
             for each in self.cases.values()
-            if each.finished is None or each.finished.outcome is not Outcome.PASSED
+            if each.finished is None or each.finished.outcome not in _WELL
         ]
 
     def _step_started(self, event: StepStarted) -> None:

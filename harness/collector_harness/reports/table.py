@@ -43,8 +43,10 @@ class Tally:
         self._rows.setdefault((started.source, started.scenario), [0, 0, 0.0])
 
     def add(self, finished: CaseFinished) -> None:
-        """Counts one case."""
+        """Counts one case that was run."""
         counts = self._rows.setdefault((finished.source, finished.scenario), [0, 0, 0.0])
+        if finished.outcome is Outcome.UNSUPPORTED:
+            return
         counts[0 if finished.outcome is Outcome.PASSED else 1] += 1
         counts[2] += finished.seconds
 
@@ -102,6 +104,8 @@ def summary(finished: RunFinished, *, seed: int | None, planned: int = 0) -> Lin
         f"{counted(totals.scenarios, 'scenario')}, {counted(totals.cases, 'case')}: "
         f"{totals.passed} passed, {totals.failed} failed"
     )
+    if totals.unsupported:
+        counts += f", {totals.unsupported} unsupported"
     missing = planned - totals.cases
     if missing > 0:
         counts += f", {missing} not run"

@@ -21,6 +21,7 @@ def totals_document(finished: RunFinished, *, seed: int | None) -> dict[str, obj
         "cases": totals.cases,
         "passed": totals.passed,
         "failed": totals.failed,
+        "unsupported": totals.unsupported,
         "seconds": round(finished.seconds, 6),
         "seed": seed,
         "exit_code": int(finished.exit_code),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,6 +17,7 @@ from collector_harness.errors import ExitCode, InvalidInput
 from collector_harness.events import Emit, Outcome, Part, RunFinished, RunStarted, Totals
 from collector_harness.scenario.case_run import Verdict, run_case
 from collector_harness.scenario.loading import Case
+from collector_harness.scenario.needs import run_if_able
 from collector_harness.scenario.pool import MeshPool
 from collector_harness.targets import Reference, Target
 from collector_harness.topology.databases import FreshDatabases
@@ -59,9 +61,9 @@ async def run_cases(
     Emits `RunStarted` first and `RunFinished` last, also when it is cancelled, by which time
     nothing that it started is left. Returns what the run ends with: the exit code of a
     failed expectation before that of a node that died before any other; `NOTHING_RAN` for
-    no cases. `part` says which part of a divided suite the cases are. `fail_fast` begins no
-    further case after the first that does not pass. Fresh databases of services are made where
-    `databases` says.
+    no cases, and for cases that are all unsupported. `part` says which part of a divided suite
+    the cases are. `fail_fast` begins no further case after the first of which something is wrong.
+    Fresh databases of services are made where `databases` says.
     """
     _check_unique(cases)
     target = Reference() if target is None else target
@@ -85,11 +87,11 @@ async def run_cases(
         # One iterator feeds all workers: cases begin in order, and none begins twice.
         for case in waiting:
             if isinstance(case, Case):
-                verdict = await run_case(case, pool=pool, emit=emit, seed=seed, target=target)
+                verdict = await run_if_able(case, pool=pool, emit=emit, seed=seed, target=target)
             else:
                 verdict = await case.run(emit=emit, seed=seed, target=target)
             verdicts.append(verdict)
-            if fail_fast and verdict.finished.outcome is not Outcome.PASSED:
+            if fail_fast and verdict.finished.outcome not in _WELL:
                 for _ in waiting:
                     pass
 
@@ -104,14 +106,15 @@ async def run_cases(
     finally:
         await pool.close()
         exit_code = ExitCode.INTERRUPTED if interrupted else _exit_code(verdicts)
-        passed = sum(each.finished.outcome is Outcome.PASSED for each in verdicts)
+        count = Counter(each.finished.outcome for each in verdicts)
         emit(
             RunFinished(
                 totals=Totals(
                     scenarios=len({case.scenario for case in cases}),
                     cases=len(verdicts),
-                    passed=passed,
-                    failed=len(verdicts) - passed,
+                    passed=count[Outcome.PASSED],
+                    failed=len(verdicts) - sum(count[outcome] for outcome in _WELL),
+                    unsupported=count[Outcome.UNSUPPORTED],
                 ),
                 seconds=time.perf_counter() - begin,
                 exit_code=exit_code,
@@ -121,6 +124,8 @@ async def run_cases(
     return exit_code
 
 
+_WELL = (Outcome.PASSED, Outcome.UNSUPPORTED)
+"""How a case ends of which nothing is wrong."""
 _SEVERITY = (
     ExitCode.INTERNAL_FAULT,
     ExitCode.FAILED,
@@ -133,7 +138,7 @@ _SEVERITY = (
 
 def _exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
     codes = {verdict.exit_code for verdict in verdicts}
-    if not codes:
+    if codes <= {ExitCode.NOTHING_RAN}:
         return ExitCode.NOTHING_RAN
     return next((code for code in _SEVERITY if code in codes), ExitCode.OK)
 

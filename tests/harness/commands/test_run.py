@@ -93,6 +93,7 @@ def test_the_totals_and_the_stream_are_files_for_programs(run: Run, suite: Path)
         "cases": 4,
         "passed": 3,
         "failed": 1,
+        "unsupported": 0,
         "seed": 7,
         "exit_code": 1,
         "interrupted": False,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from collector_harness.events import CaseFinished, Outcome
 from collector_harness.reports.annotations import AnnotationGuard, render_annotations
 from collector_harness.reports.coverage import coverage, render_coverage
 from collector_harness.reports.html import render_html
@@ -56,6 +58,23 @@ def test_junit_is_read_by_others(made) -> None:
     events = made.run([made.case("f::a"), made.case("f::b", made.broken())])
     suites = junitparser.JUnitXml.fromstring(render_junit(recorded(events)).encode())
     assert (suites.tests, suites.failures, suites.errors) == (2, 1, 0)
+
+
+def test_a_case_that_was_not_run_is_no_failure_and_no_success(made) -> None:
+    why = replace(made.broken(), message="it lacks tls", mismatches=())
+    *events, end = made.run([made.case("f::a"), made.case("f::b", why)])
+    events = [
+        replace(each, outcome=Outcome.UNSUPPORTED)
+        if isinstance(each, CaseFinished) and each.failure
+        else each
+        for each in events
+    ]
+    seen = recorded([*events, replace(end, exit_code=0)])
+    assert not seen.failures
+    root = ET.fromstring(render_junit(seen))
+    assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("2", "0", "1")
+    assert root.find(".//skipped").get("message") == "unsupported: it lacks tls"
+    assert "1 case passed, 1 unsupported" in render_html(seen)
 
 
 @pytest.mark.parametrize("render", RENDERERS)

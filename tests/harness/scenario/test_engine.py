@@ -54,6 +54,29 @@ def test_a_run_in_which_all_is_well_ends_with_zero(run_all: Run, alone: Write) -
     assert ran.exit_code is ExitCode.OK
 
 
+UNMET = "needs: [own-sockets]\n"
+"""Nobody can look at the sockets of a collector in this process."""
+
+
+def test_a_case_whose_needs_are_not_met_is_unsupported_and_no_failure(
+    run_all: Run, alone: Write
+) -> None:
+    ran = run_all(alone(WRONG, title="unmet", rest=UNMET), alone(WELL), fail_fast=True)
+    assert ran.outcomes == {"unmet": Outcome.UNSUPPORTED, "t": Outcome.PASSED}
+    assert ran.exit_code is ExitCode.OK
+    (finished,) = [each for each in ran.events if isinstance(each, RunFinished)]
+    assert finished.totals == Totals(scenarios=2, cases=2, passed=1, unsupported=1)
+    first = next(each for each in ran.events if isinstance(each, CaseFinished))
+    assert first.failure is not None
+    assert first.failure.message == "the target does not have or declare own-sockets"
+    assert first.failure.position is not None
+    assert first.failure.position.text == UNMET.strip()
+
+
+def test_a_run_of_cases_that_are_all_unsupported_ran_nothing(run_all: Run, alone: Write) -> None:
+    assert run_all(alone(WELL, rest=UNMET)).exit_code is ExitCode.NOTHING_RAN
+
+
 def test_an_expectation_that_is_not_met_fails_its_case(run_all: Run, alone: Write) -> None:
     ran = run_all(alone(WRONG))
     assert ran.outcomes == {"t": Outcome.FAILED}

@@ -34,37 +34,5 @@ def gateway(shop: Any) -> Iterator[str]:
     thread.join(30)
 
 
-def test_it_answers_as_documented(gateway: str, token: Any) -> None:
-    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
-    from hypothesis import HealthCheck, Phase, given, settings
-    from schemathesis.checks import not_a_server_error
-    from schemathesis.specs.openapi import checks
-
-    schema = schemathesis.openapi.from_url(f"{gateway}/openapi.json")
-    seen = 0
-    for result in schema.get_all_operations():
-        operation = result.ok()
-        seen += 1
-
-        @settings(
-            max_examples=15,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(case=operation.as_strategy())
-        def answers(case: Any) -> None:
-            case.call_and_validate(
-                headers={"authorization": f"Bearer {token()}"},
-                checks=[
-                    not_a_server_error,
-                    checks.status_code_conformance,
-                    checks.content_type_conformance,
-                    checks.response_schema_conformance,
-                ],
-            )
-
-        answers()
-    assert seen == OPERATIONS
+def test_it_answers_as_documented(gateway: str, token: Any, documented: Any) -> None:
+    assert documented(gateway, token, 15) == OPERATIONS

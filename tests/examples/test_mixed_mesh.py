@@ -37,8 +37,8 @@ OWN_HANDLERS = ("01_shop",)
 """Lessons of which each node executes classes of Python, which no other process can be given."""
 
 GOOD_BYE = ("28_lives",)
-"""Lessons in which a peer says that it goes and comes back without a new Connect. The protocol knows
-no good-bye: the reference asks such a peer again by itself, and this stack believes it."""
+"""Lessons in which a peer says that it goes and comes back without a new Connect. The protocol
+knows no good-bye: the reference asks such a peer again by itself, and this stack believes it."""
 
 
 def failures(cases: Sequence[Case]) -> tuple[int, list[Failure]]:

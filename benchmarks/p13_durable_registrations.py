@@ -24,7 +24,7 @@ from benchmarks import bare
 from benchmarks.contests import Contest, Figure, Measure, MeasurementFailed, Sides
 from benchmarks.loads import rate
 from benchmarks.ratios import Target
-from benchmarks.serving import Serving, served
+from benchmarks.serving import Serving, dialled
 from collector_reference import Collector, CollectorSettings
 from collector_reference.registry.notation import SqliteRegistry
 from collector_reference.registry.sqlite import SqliteStore
@@ -119,7 +119,10 @@ async def bare_registry() -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         store = _BareStore(Path(folder) / "bare.db")
         server = grpc.aio.server(options=bare.SERVER_OPTIONS)
-        registry_pb2_grpc.add_CollectorRegistryServicer_to_server(_BareRegistry(store), server)
+        registry_pb2_grpc.add_CollectorRegistryServicer_to_server(
+            _BareRegistry(store),  # type: ignore[abstract]
+            server,
+        )
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:
@@ -145,11 +148,7 @@ def _descriptor(number: int) -> ServiceDescriptorProto:
 
 
 async def _over_grpc(serving: Serving, stack: AsyncExitStack) -> Measure:
-    address = await stack.enter_async_context(served(serving))
-    channel = await stack.enter_async_context(
-        grpc.aio.insecure_channel(address, options=bare.CHANNEL_OPTIONS)
-    )
-    stub = registry_pb2_grpc.CollectorRegistryStub(channel)
+    stub = registry_pb2_grpc.CollectorRegistryStub(await dialled(serving, stack))
     numbers = itertools.count()
 
     async def register() -> None:

@@ -9,14 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-import grpc
-
 from benchmarks import bare
 from benchmarks.contests import Contest, Figure, Measure, MeasurementFailed, Sides
 from benchmarks.loads import rate
 from benchmarks.ours import dispatch_request, echo_cached
 from benchmarks.ratios import Target
-from benchmarks.serving import Serving, served
+from benchmarks.serving import Serving, dialled
 from collector_reference.wire import dispatcher_pb2_grpc
 
 __all__ = ["CONTESTS"]
@@ -26,11 +24,7 @@ WINDOW = timedelta(seconds=1)
 
 
 async def _side(serving: Serving, stack: AsyncExitStack) -> Measure:
-    address = await stack.enter_async_context(served(serving))
-    channel = await stack.enter_async_context(
-        grpc.aio.insecure_channel(address, options=bare.CHANNEL_OPTIONS)
-    )
-    stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(channel)
+    stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(await dialled(serving, stack))
     request = dispatch_request()
 
     async def call() -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import grpc
-
 from benchmarks import bare
 from benchmarks.contests import Contest, Figure, Measure, MeasurementFailed, Sides
 from benchmarks.loads import median_milliseconds
 from benchmarks.ours import echo_uncached, serve_request
 from benchmarks.ratios import Target
-from benchmarks.serving import Serving, served
+from benchmarks.serving import Serving, dialled
 from collector_reference.wire import dispatcher_pb2_grpc
 
 __all__ = ["CONTESTS"]
@@ -24,11 +22,7 @@ CALLS = 500
 
 
 async def _side(serving: Serving, stack: AsyncExitStack) -> Measure:
-    address = await stack.enter_async_context(served(serving))
-    channel = await stack.enter_async_context(
-        grpc.aio.insecure_channel(address, options=bare.CHANNEL_OPTIONS)
-    )
-    stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(channel)
+    stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(await dialled(serving, stack))
     request = serve_request()
 
     async def call() -> None:

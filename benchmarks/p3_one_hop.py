@@ -18,7 +18,7 @@ from benchmarks.contests import Contest, Figure, Measure, MeasurementFailed, Sid
 from benchmarks.loads import median_milliseconds, rate
 from benchmarks.ours import NAMESPACE, dispatch_request, echo_cached
 from benchmarks.ratios import Target
-from benchmarks.serving import Serving, served
+from benchmarks.serving import Serving, dialled, served
 from collector_reference import Collector, CollectorSettings
 from collector_reference.wire import common_pb2, dispatcher_pb2, dispatcher_pb2_grpc
 
@@ -87,11 +87,7 @@ async def our_hop() -> AsyncIterator[str]:
 
 
 async def _side(serving: Serving, payload: str, stack: AsyncExitStack) -> Measure:
-    address = await stack.enter_async_context(served(serving))
-    channel = await stack.enter_async_context(
-        grpc.aio.insecure_channel(address, options=bare.CHANNEL_OPTIONS)
-    )
-    stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(channel)
+    stub = dispatcher_pb2_grpc.CollectiveDispatcherStub(await dialled(serving, stack))
     request = dispatch_request(payload)
 
     async def call() -> None:

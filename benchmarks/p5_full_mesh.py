@@ -55,7 +55,7 @@ class Joining(bare.Echo):
 async def _bare(stack: AsyncExitStack) -> Callable[[], Awaitable[None]]:
     nodes: list[tuple[Joining, str]] = []
     for _ in range(NODES):
-        servicer = Joining()  # type: ignore[abstract]
+        servicer = Joining()
         server, address = await bare.start(
             lambda server, servicer=servicer: (  # type: ignore[misc]
                 dispatcher_pb2_grpc.add_CollectiveDispatcherServicer_to_server(servicer, server)

@@ -13,11 +13,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
+import grpc
+
+from benchmarks import bare
 from benchmarks.contests import MeasurementFailed
 
-__all__ = ["Serving", "served"]
+__all__ = ["Serving", "dialled", "served"]
 
 Serving = Callable[[], AbstractAsyncContextManager[str]]
 """Opens a server and yields the address that it can be dialled at."""
@@ -53,6 +56,14 @@ async def served(serving: Serving) -> AsyncIterator[str]:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+async def dialled(serving: Serving, stack: AsyncExitStack) -> grpc.aio.Channel:
+    """Returns a channel to what `served` runs; both last as long as the stack."""
+    address = await stack.enter_async_context(served(serving))
+    return await stack.enter_async_context(
+        grpc.aio.insecure_channel(address, options=bare.CHANNEL_OPTIONS)
+    )
 
 
 async def _address(output: asyncio.StreamReader, name: str) -> str:

@@ -18,6 +18,7 @@ from collector_reference.backends.values import TLS_VARIABLES, BackendTls
 from collector_reference.channels import dial
 from collector_reference.dispatch.handlers import HandlerContext
 from collector_reference.errors import BackendUnusable, HandlerFailed
+from collector_reference.observability.correlation import calling
 from collector_reference.security.client_tls import ClientTls
 from collector_reference.status import CanonicalStatus, from_grpc
 
@@ -78,12 +79,14 @@ class Backends:
 
         async def forward(payload: Any | None, context: HandlerContext) -> Any:
             left = context.time_left
+            request = method.request(payload)
             try:
-                data = await rpc(
-                    method.request(payload),
-                    timeout=self._forward_limit if left is None else left.total_seconds(),
-                    metadata=context.correlation,
-                )
+                with calling(method.path, context.correlation) as headers:
+                    data = await rpc(
+                        request,
+                        timeout=self._forward_limit if left is None else left.total_seconds(),
+                        metadata=headers,
+                    )
             except grpc.aio.AioRpcError as error:
                 raise _failure(error, method) from error
             return method.answer(data)

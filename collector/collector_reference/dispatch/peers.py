@@ -15,6 +15,7 @@ import grpc.aio
 from collector_reference.dispatch.breaker import Breaker, BreakerSnapshot, Health
 from collector_reference.dispatch.dialects import Dialect
 from collector_reference.errors import PeerRefused, PeerUnreachable
+from collector_reference.observability.correlation import Metadata, calling
 from collector_reference.status import CanonicalStatus, from_grpc, from_status_code
 from collector_reference.validation.interceptor import NOT_RUN
 from collector_reference.wire.common_pb2 import Status
@@ -29,6 +30,7 @@ from collector_reference.wire.dispatcher_pb2_grpc import CollectiveDispatcherStu
 __all__ = ["Connection", "Peer", "PeerFailed"]
 
 CONNECT = "/collector.CollectiveDispatcher/Connect"
+SERVE = "/collector.CollectiveDispatcher/Serve"
 
 # gRPC says this of a call that found no connection to be sent on.
 _NOTHING_SENT = "failed to connect to all addresses"
@@ -182,7 +184,7 @@ class Peer:
         seconds: float,
         limited: bool,
         connect_limit: timedelta,
-        metadata: tuple[tuple[str, str | bytes], ...],
+        metadata: Metadata,
     ) -> ServeResponse:
         """Returns what the peer's Serve answers within `seconds`.
 
@@ -223,10 +225,16 @@ class Peer:
         request: ServeRequest,
         seconds: float,
         connect_limit: timedelta,
-        metadata: tuple[tuple[str, str | bytes], ...],
+        metadata: Metadata,
     ) -> ServeResponse:
-        if not self.is_ready():
-            await self.reach(_reach_limit(seconds, connect_limit).total_seconds())
+        with calling(SERVE, metadata, peer=self.collector_id or self.address) as headers:
+            if not self.is_ready():
+                await self.reach(_reach_limit(seconds, connect_limit).total_seconds())
+            return await self._answered(request, seconds, headers)
+
+    async def _answered(
+        self, request: ServeRequest, seconds: float, metadata: Metadata
+    ) -> ServeResponse:
         try:
             response = await self._stub.Serve(request, timeout=seconds, metadata=metadata)
         except grpc.aio.AioRpcError as error:

@@ -18,7 +18,7 @@ import grpc.aio
 from collector_reference.behaviours import Context
 from collector_reference.behaviours import RpcHandler as Handler
 from collector_reference.loopback_health import LOOK
-from collector_reference.observability.correlation import carry, correlation_id
+from collector_reference.observability.correlation import Calling, carry, correlation_id
 from collector_reference.status import from_grpc, from_status_code
 from collector_reference.validation.interceptor import LOOPBACK_HEADER
 
@@ -73,12 +73,16 @@ class CallObserver(grpc.aio.ServerInterceptor):
         collector_id: str,
         loopback_token: str,
         headers: Callable[[Headers], Headers] = lambda received: received,
+        calling: Calling | None = None,
     ) -> None:
-        """`headers` turns the headers that go on with a call into those that name its span."""
+        """`headers` turns the headers that go on with a call into those that name its span, and
+        `calling` makes the spans of calls that it causes.
+        """
         self._sinks = tuple(sinks)
         self._id = collector_id
         self._own_header = (LOOPBACK_HEADER, loopback_token)
         self._headers = headers
+        self._calling = calling
         self._observed: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
@@ -145,7 +149,7 @@ class CallObserver(grpc.aio.ServerInterceptor):
     def _begin(self, path: str, context: Context) -> _Ended:
         metadata = context.invocation_metadata() or ()
         found, headers = correlation_id(metadata)
-        carry(self._headers(headers))
+        carry(self._headers(headers), self._calling)
         pairs = [tuple(pair) for pair in metadata]
         own = self._own_header in pairs
         return _Ended(path, found, loopback=own, look=own and LOOK in pairs)

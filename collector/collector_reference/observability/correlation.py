@@ -6,13 +6,17 @@ calls that it causes: to peers, to the registry, to backends.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-__all__ = ["Metadata", "carried", "carry", "correlation_id", "onward"]
+__all__ = ["Calling", "Metadata", "calling", "carried", "carry", "correlation_id", "onward"]
 
 Metadata = tuple[tuple[str, str | bytes], ...]
+
+Calling = Callable[[str, Metadata, str], contextlib.AbstractContextManager[Metadata]]
+"""Makes the span of a call that is made because of another one; see `calling`."""
 
 CORRELATION_ID = "x-correlation-id"
 TRACEPARENT = "traceparent"
@@ -24,6 +28,7 @@ _TRACEPARENT_LENGTH = 55
 
 # Set while a call is observed: gRPC runs each call in a task of its own.
 _carried: contextvars.ContextVar[Metadata | None] = contextvars.ContextVar("carried", default=None)
+_calling: contextvars.ContextVar[Calling | None] = contextvars.ContextVar("calling", default=None)
 
 
 def onward(received: Iterable[tuple[str, str | bytes]]) -> Metadata:
@@ -39,9 +44,24 @@ def carried() -> Metadata:
     return _carried.get() or ()
 
 
-def carry(metadata: Metadata) -> None:
-    """Has these headers go on with the calls that the present one causes."""
+def carry(metadata: Metadata, calling: Calling | None = None) -> None:
+    """Has these headers go on with the calls that the present one causes, whose spans are made by
+    `calling`, where there are any.
+    """
     _carried.set(metadata)
+    _calling.set(calling)
+
+
+def calling(
+    path: str, metadata: Metadata, *, peer: str = ""
+) -> contextlib.AbstractContextManager[Metadata]:
+    """In force while the present call causes another, which it does by the block.
+
+    `path` is what is called, and `peer` whom, where that is another collector. Lends the headers
+    that the call carries; where calls are traced they name its span.
+    """
+    make = _calling.get()
+    return contextlib.nullcontext(metadata) if make is None else make(path, metadata, peer)
 
 
 def correlation_id(received: Iterable[tuple[str, str | bytes]]) -> tuple[str, Metadata]:

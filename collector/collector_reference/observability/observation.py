@@ -27,7 +27,10 @@ class Observation:
             from collector_reference.observability.tracing import Traces
 
             self._traces = Traces(
-                settings.tracing, collector_id=settings.collector_id, provider=tracer_provider
+                settings.tracing,
+                collector_id=settings.collector_id,
+                loopback_token=loopback_token,
+                provider=tracer_provider,
             )
             sinks.append(self._traces)
         self.metrics: Metrics | None = None
@@ -44,6 +47,7 @@ class Observation:
             collector_id=settings.collector_id,
             loopback_token=loopback_token,
             headers=(lambda received: received) if self._traces is None else self._traces.headers,
+            calling=None if self._traces is None else self._traces.calling,
         )
         before = () if self._traces is None else (self._traces.interceptor,)
         self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (*before, observer)

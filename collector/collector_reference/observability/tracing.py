@@ -1,21 +1,27 @@
 """Spans of calls for OpenTelemetry (the extra `otel`): client, Dispatch, Serve and the loopback in
 one trace, by the W3C's `traceparent`.
 
-The spans are made by OpenTelemetry's own instrumentation of gRPC; here it is set up, and told
-what a collector knows of a call.
+The spans of the port are made by OpenTelemetry's own instrumentation of gRPC; here it is set up,
+and told what a collector knows of a call. Those of calls that are made because of another one are
+made here: the instrumentation of channels would stand in the way of every call on them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import grpc.aio
 
 from collector_reference.errors import MissingExtra
+from collector_reference.loopback_health import LOOK
 from collector_reference.observability.calls import Call, Headers
 from collector_reference.observability.values import Tracing
+from collector_reference.validation.interceptor import LOOPBACK_HEADER
 
 __all__ = ["Traces"]
 
@@ -23,9 +29,17 @@ __all__ = ["Traces"]
 class Traces:
     """Makes a span of every call on the port."""
 
-    def __init__(self, tracing: Tracing | None, *, collector_id: str, provider: Any = None) -> None:
+    def __init__(
+        self,
+        tracing: Tracing | None,
+        *,
+        collector_id: str,
+        loopback_token: str,
+        provider: Any = None,
+    ) -> None:
         """`provider` is the application's own tracer provider, in the place of one that exports as
-        `tracing` says. Raises `MissingExtra` where the libraries are not installed.
+        `tracing` says. `loopback_token` is this collector's secret: its own looks at its port are
+        no spans. Raises `MissingExtra` where the libraries are not installed.
         """
         try:
             from opentelemetry import propagate, trace
@@ -37,9 +51,17 @@ class Traces:
         self._own: Any = None
         if provider is None:
             provider = self._own = _provider(tracing, collector_id)
+        look = {(LOOPBACK_HEADER, loopback_token), LOOK}
+
+        def is_no_look(details: grpc.HandlerCallDetails) -> bool:
+            return not look <= {tuple(pair) for pair in details.invocation_metadata or ()}
+
         made: Any = aio_server_interceptor
-        self.interceptor: grpc.aio.ServerInterceptor = made(tracer_provider=provider)
+        self.interceptor: grpc.aio.ServerInterceptor = made(
+            tracer_provider=provider, filter_=is_no_look
+        )
         """Goes before the observer of calls, which tells the rest."""
+        self._tracer = trace.get_tracer(__name__, tracer_provider=provider)
 
     def __call__(self, call: Call) -> None:
         """Tells the call's span what it was about."""
@@ -69,6 +91,18 @@ class Traces:
             (key, value) for key, value in received if key not in ("traceparent", "tracestate")
         )
         return (*rest, *carrier.items())
+
+    @contextlib.contextmanager
+    def calling(self, path: str, metadata: Headers, peer: str) -> Iterator[Headers]:
+        """Makes the span of a call that the present one causes; see `correlation.calling`."""
+        service, _, method = path.removeprefix("/").rpartition("/")
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        if peer:
+            attributes["collector.peer"] = peer
+        with self._tracer.start_as_current_span(
+            path, kind=self._trace.SpanKind.CLIENT, attributes=attributes
+        ):
+            yield self.headers(metadata)
 
     async def close(self) -> None:
         """Sends what is not sent yet, and ends; an application's own provider is left alone."""

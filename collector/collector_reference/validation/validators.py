@@ -16,7 +16,7 @@ import grpc.aio
 from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 
 from collector_reference.errors import NotRegistered, RegistryUnavailable
-from collector_reference.observability.correlation import carried
+from collector_reference.observability.correlation import calling, carried
 from collector_reference.status import CanonicalStatus, from_status_code
 from collector_reference.wire.registry_pb2 import (
     LookupServiceRequest,
@@ -28,6 +28,9 @@ from collector_reference.wire.registry_pb2 import (
 from collector_reference.wire.registry_pb2_grpc import CollectorRegistryStub
 
 __all__ = ["CachedValidator", "ChannelValidator", "RegisterProbe", "RegistryValidator"]
+
+VALIDATE = "/collector.CollectorRegistry/ValidateMethod"
+REGISTER = "/collector.CollectorRegistry/RegisterService"
 
 _MAX_ANSWERS = 100_000
 _LONGEST_KEPT = 1_000
@@ -74,9 +77,10 @@ class ChannelValidator:
             namespace=namespace, service_name=service, method_name=method
         )
         try:
-            response = await self._stub.ValidateMethod(
-                request, timeout=timeout, metadata=(*self._metadata, *carried())
-            )
+            with calling(VALIDATE, carried()) as headers:
+                response = await self._stub.ValidateMethod(
+                    request, timeout=timeout, metadata=(*self._metadata, *headers)
+                )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise NotRegistered(error.details() or "") from error
@@ -143,9 +147,10 @@ class RegisterProbe(ChannelValidator):
             service_descriptor=ServiceDescriptorProto(name=service),
         )
         try:
-            await self._stub.RegisterService(
-                request, timeout=timeout, metadata=(*self._metadata, *carried())
-            )
+            with calling(REGISTER, carried()) as headers:
+                await self._stub.RegisterService(
+                    request, timeout=timeout, metadata=(*self._metadata, *headers)
+                )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.ALREADY_EXISTS:
                 return

@@ -4,12 +4,14 @@ as the application's own provider gets them, and as processes export them.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.server
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import NamedTuple
 
 import grpc
@@ -31,6 +33,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 DISPATCH = "collector.CollectiveDispatcher/Dispatch"
 SERVE = "collector.CollectiveDispatcher/Serve"
 VALIDATE = "collector.CollectorRegistry/ValidateMethod"
+ERRAND = [DISPATCH, DISPATCH, SERVE, SERVE, VALIDATE, VALIDATE]
+"""From a client to the loopback of who executes: each call as the caller sees it, and as the called
+does."""
 
 
 class Span(NamedTuple):
@@ -45,7 +50,8 @@ class Span(NamedTuple):
     """The name and the instance of the service that exported it."""
 
     @property
-    def is_clients(self) -> bool:
+    def is_of_the_caller(self) -> bool:
+        """Whether it is of the side that calls, not of the side that is called."""
         return "collector.status" not in self.attributes
 
 
@@ -115,15 +121,16 @@ async def test_client_dispatch_serve_and_loopback_are_one_trace(field, traced, p
     async with traced_client(west.address, provider) as client:
         reply = await client.Dispatch(request("users", "conformance.Probe", "WhoAmI"))
     assert reply.handled_by_collector_id == "east"
-    await field.until(lambda: len(exporter.get_finished_spans()) == 4)
+    await field.until(lambda: len(exporter.get_finished_spans()) == 6)
     spans = read(exporter)
     assert len({span.trace for span in spans}) == 1
     (loopback,) = (span for span in spans if span.attributes.get("collector.loopback"))
     path = path_to(loopback, spans)
-    assert [span.name for span in path] == [DISPATCH, DISPATCH, SERVE, VALIDATE]
-    assert [span.is_clients for span in path] == [True, False, False, False]
-    assert path[2].attributes["collector.handled_by"] == "east"
-    assert path[2].attributes["collector.method"] == "WhoAmI"
+    assert [span.name for span in path] == ERRAND
+    assert [span.is_of_the_caller for span in path] == [True, False] * 3
+    assert path[2].attributes["collector.peer"] == "east"
+    assert path[3].attributes["collector.handled_by"] == "east"
+    assert path[3].attributes["collector.method"] == "WhoAmI"
 
 
 @pytest.mark.parametrize("kind", ["async", "plain"])
@@ -154,20 +161,57 @@ async def test_what_a_handler_calls_belongs_to_the_errand_over_a_second_hop(
         reply = await client.Dispatch(request("shop", "Till", "Buy"))
     assert (reply.status.code, reply.handled_by_collector_id) == (200, "shop")
     assert b"stock" in reply.output.value
-    await field.until(lambda: len(exporter.get_finished_spans()) == 7)
+    await field.until(lambda: len(exporter.get_finished_spans()) == 11)
     spans = read(exporter)
     assert len({span.trace for span in spans}) == 1
     loopbacks = [span for span in spans if span.attributes.get("collector.loopback")]
     paths = sorted((path_to(span, spans) for span in loopbacks), key=len)
-    first = [DISPATCH, DISPATCH, SERVE]
+    served = ERRAND[:4]
     assert [[span.name for span in path] for path in paths] == [
-        [*first, VALIDATE],
-        [*first, DISPATCH, SERVE, VALIDATE],
+        ERRAND,
+        # The handler's own call is not traced by anybody but who is called.
+        [*served, DISPATCH, *ERRAND[2:]],
     ]
-    assert [span.attributes.get("collector.handled_by") for span in paths[1]] == [
-        *(None, "shop", "shop"),
-        *("stock", "stock", "stock"),
-    ]
+    handled_by = [span.attributes.get("collector.handled_by") for span in paths[1]]
+    assert [each for each in handled_by if each] == ["shop", "shop", "stock", "stock", "stock"]
+
+
+async def test_each_peer_that_is_tried_has_a_span(field, traced, provider, exporter):
+    """Also where it could not be reached, so that one sees where the time went."""
+    east = await traced("east", "users", probe=("users",))
+    west = await traced("west", "users")
+    gone = await traced("gone", "users", probe=("users",))
+    for peer in (gone, east):
+        await west.connect_to(peer.address)
+    await gone.kill()
+    exporter.clear()
+    async with traced_client(west.address, provider) as client:
+        reply = await client.Dispatch(request("users", "conformance.Probe", "WhoAmI"), timeout=20)
+        assert reply.handled_by_collector_id == "east"
+        reply = await client.Dispatch(
+            DispatchRequest(
+                namespace="users",
+                service=ServiceTypeRef(service_name="conformance.Probe"),
+                method_name="WhoAmI",
+                target_collector_id="gone",
+            ),
+            timeout=20,
+        )
+        assert reply.status.code == 503
+    tried = [span for span in read(exporter) if "collector.peer" in span.attributes]
+    assert [span.attributes["collector.peer"] for span in tried][-2:] == ["east", "gone"]
+    failed = exporter.get_finished_spans()[[span.id for span in read(exporter)].index(tried[-1].id)]
+    assert failed.status.description.startswith("PeerUnreachable: ")
+
+
+async def test_looks_at_the_own_health_are_no_spans(field, traced, exporter):
+    west = await traced("west", "users", health_interval=timedelta(milliseconds=20))
+    looks = "/collector.CollectorRegistry/ListServices"
+    exporter.clear()
+    before = asyncio.get_running_loop().time()
+    await field.until(lambda: asyncio.get_running_loop().time() > before + 0.3)
+    assert west.statistics().rpcs.get(looks) is None
+    assert read(exporter) == []
 
 
 async def test_an_untraced_handler_passes_on_what_came(field):
@@ -270,6 +314,6 @@ async def test_processes_export_one_trace_before_they_have_ended(
     sent = [span for span in exported(received) if span.trace == client_span.trace]
     (loopback,) = (span for span in sent if span.attributes.get("collector.loopback"))
     path = path_to(loopback, [client_span, *sent])
-    assert [span.name for span in path] == [DISPATCH, DISPATCH, SERVE, VALIDATE]
-    east_s = ("collector", "east")
-    assert [span.by for span in path] == [None, ("shop", "west"), east_s, east_s]
+    assert [span.name for span in path] == ERRAND
+    west_s, east_s = ("shop", "west"), ("collector", "east")
+    assert [span.by for span in path] == [None, west_s, west_s, east_s, east_s, east_s]

@@ -38,7 +38,9 @@ _OPTIONS: list[tuple[str, int]] = [
     ("grpc.enable_http_proxy", 0),
     # Nodes are restarted on their address: look soon whether they are back.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    # How long a connection may take, by its odd name: on a busy machine one that is taken at once
+    # may be greeted late. Who refuses it is seen at once all the same.
+    ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 

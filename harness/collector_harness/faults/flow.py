@@ -49,11 +49,13 @@ class Latency:
     """How much shorter or longer it may be, at random."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(kw_only=True, slots=True, eq=False)
 class Bandwidth:
-    """All connections together carry no more than this."""
+    """All connections together carry no more than this, in all flows that it is added to."""
 
     bytes_per_second: int
+    free_at: float = 0.0
+    """When the last byte that was let through has passed, in the time of the loop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -74,8 +76,6 @@ class Flow:
         self._rng = rng
         self._disturbances: list[Disturbance] = []
         self._streams: set[Stream] = set()
-        self._free_at = 0.0
-        """When the last byte that was let through has passed a narrow place."""
         self.clear = True
         """Whether nothing disturbs it."""
         self.standing = False
@@ -117,18 +117,18 @@ class Flow:
     def paced(self, data: bytes, now: float) -> Iterator[tuple[bytes, float]]:
         """Yields the bytes in pieces, each with the time of the loop at which it arrives."""
         late = now + sum(self._delay(each) for each in self._disturbances)
-        rates = [
-            each.bytes_per_second for each in self._disturbances if isinstance(each, Bandwidth)
-        ]
-        if not rates:
+        narrow = [each for each in self._disturbances if isinstance(each, Bandwidth)]
+        if not narrow:
             yield data, late
             return
-        rate = min(rates)
-        size = max(1, rate // _PIECES_PER_SECOND)
+        size = max(1, min(each.bytes_per_second for each in narrow) // _PIECES_PER_SECOND)
         for begin in range(0, len(data), size):
             piece = data[begin : begin + size]
-            self._free_at = max(self._free_at, now) + len(piece) / rate
-            yield piece, self._free_at + (late - now)
+            passed = now
+            for each in narrow:
+                passed = max(each.free_at, passed) + len(piece) / each.bytes_per_second
+                each.free_at = passed
+            yield piece, passed + (late - now)
 
     def _delay(self, disturbance: Disturbance) -> float:
         if not isinstance(disturbance, Latency):

@@ -42,6 +42,11 @@ class Front:
             yield self._private
         yield from self._own.values()
 
+    def of_others(self) -> Iterator[LinkProxy]:
+        """Yields every door but the one that is the harness's own."""
+        yield self.public
+        yield from self._own.values()
+
     @property
     def address(self) -> str:
         """The address of the door for everybody."""

@@ -8,15 +8,17 @@ their way is in `flow`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import socket
 import struct
+from dataclasses import dataclass
 from enum import Enum
 from typing import Self, cast
 
 from collector_harness.faults.flow import Flow, Stream
 
-__all__ = ["LinkProxy", "Side"]
+__all__ = ["ConnectionLimit", "LinkProxy", "Side"]
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _TURNS_TO_END = 8
@@ -45,7 +47,7 @@ class LinkProxy:
         self._pipes: dict[_Pipe, None] = {}  # the oldest first
         self._address = ""
         self._refusals = 0
-        self._limits: list[int] = []
+        self._limits: list[ConnectionLimit] = []
         self._half_open: list[Side] = []
 
     @property
@@ -103,15 +105,14 @@ class LinkProxy:
         """Undoes one `refuse`."""
         self._refusals -= 1
 
-    def limit(self, connections: int) -> None:
-        """Keeps the oldest so many connections, and resets others and what connects beyond."""
-        self._limits.append(connections)
-        for pipe in list(self._pipes)[connections:]:
-            pipe.reset()
+    def limit(self, limit: ConnectionLimit) -> None:
+        """Keeps the oldest connections, and resets others and what connects beyond."""
+        self._limits.append(limit)
+        limit.keep_oldest()
 
-    def unlimit(self, connections: int) -> None:
+    def unlimit(self, limit: ConnectionLimit) -> None:
         """Undoes one `limit`."""
-        self._limits.remove(connections)
+        self._limits.remove(limit)
 
     def half_open(self, closed: Side) -> None:
         """Closes this side of every connection and leaves the other untold, also of new ones."""
@@ -152,7 +153,7 @@ class LinkProxy:
         is half open from the start, or None where it is reset.
         """
         self._pipes[pipe] = None
-        full = any(len(self._pipes) > most for most in self._limits)
+        full = any(limit.exceeded for limit in self._limits)
         if self._place is None or self._refusals or full:
             return None
         return self._half_open[-1] if self._half_open else self._place
@@ -162,10 +163,34 @@ class LinkProxy:
         self._pipes.pop(pipe, None)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ConnectionLimit:
+    """The most connections that some doors take together."""
+
+    most: int
+    doors: tuple[LinkProxy, ...]
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether there are more."""
+        return sum(door.connections for door in self.doors) > self.most
+
+    def keep_oldest(self) -> None:
+        """Resets all connections but the oldest."""
+        pipes = [pipe for door in self.doors for pipe in door._pipes]
+        for pipe in sorted(pipes, key=lambda pipe: pipe.number)[self.most :]:
+            pipe.reset()
+
+
+_numbers = itertools.count()
+
+
 class _Pipe(asyncio.Protocol):
     """One accepted connection, and the one that it is copied to."""
 
     def __init__(self, door: LinkProxy) -> None:
+        self.number = next(_numbers)
+        """In the order in which connections were taken, through any door."""
         self._door = door
         self._near: asyncio.Transport | None = None
         self._far: asyncio.Transport | None = None

@@ -75,6 +75,31 @@ def _failing(fault: RpcFault, delay: float) -> Handler:
     return grpc.stream_stream_rpc_method_handler(fail)
 
 
+class _Counting:
+    """The context of a call that breaks off once so many messages were sent, however they are."""
+
+    def __init__(self, context: Context, fault: RpcFault) -> None:
+        self._context = context
+        self._fault = fault
+        self._sent = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def write(self, message: object) -> None:
+        """Sends a message, and counts it."""
+        await self._context.write(message)
+        await self.count(1)
+
+    async def count(self, messages: int) -> None:
+        """Counts what was sent; breaks off where it is enough. At once: there may never be another
+        message, as of a health that is watched.
+        """
+        self._sent += messages
+        if self._sent == self._fault.drop_after:
+            await self._context.abort(_code(self._fault), self._fault.message)
+
+
 def _late_or_dropped(handler: Handler, fault: RpcFault, delay: float) -> Handler:
     inner: Any = (
         handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
@@ -90,12 +115,15 @@ def _late_or_dropped(handler: Handler, fault: RpcFault, delay: float) -> Handler
 
     async def stream(request: object, context: Context) -> AsyncIterator[object]:
         await asyncio.sleep(delay)
-        sent = 0
-        async for message in inner(request, context):
-            if sent == fault.drop_after:
-                await context.abort(_code(fault), fault.message)
+        counting = _Counting(context, fault)
+        await counting.count(0)
+        answers = inner(request, counting)
+        if asyncio.iscoroutine(answers):
+            await answers  # it writes its messages itself
+            return
+        async for message in answers:
             yield message
-            sent += 1
+            await counting.count(1)
 
     make: Any = {
         (False, False): grpc.unary_unary_rpc_method_handler,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from collector_harness.errors import HarnessError, InvalidInput, Problem
 from collector_harness.faults.flow import Bandwidth, Corruption, Disturbance, Flow, Latency, Loss
-from collector_harness.faults.link_proxy import LinkProxy, Side
+from collector_harness.faults.link_proxy import ConnectionLimit, LinkProxy, Side
 from collector_harness.faults.values import (
     Disturb,
     Fault,
@@ -189,8 +189,17 @@ async def _disturb(mesh: Mesh, fault: Disturb) -> Healing:
                 mesh, _flows(mesh, fault), Latency(delay=fault.delay, jitter=fault.jitter)
             )
         case "bandwidth":
-            rate = Bandwidth(bytes_per_second=fault.bytes_per_second)
-            return _disturb_flows(mesh, _flows(mesh, fault), rate)
+            # What goes one way shares a narrow place, through whichever door it goes.
+            narrowed = [
+                _disturb_flows(mesh, flows, Bandwidth(bytes_per_second=fault.bytes_per_second))
+                for flows in _ways(mesh, fault)
+            ]
+
+            async def widen() -> None:
+                for heal in narrowed:
+                    await heal()
+
+            return widen
         case "blackhole":
             return _disturb_flows(mesh, _flows(mesh, fault), Loss(), [fault.place])
         case "corrupt":
@@ -199,12 +208,13 @@ async def _disturb(mesh: Mesh, fault: Disturb) -> Healing:
         case "reset":
             return await _refuse(mesh, fault, names)
         case "connection_limit":
-            doors = list(_doors(mesh, fault))
+            doors = tuple(_limited(mesh, fault))
+            limit = ConnectionLimit(most=fault.connections, doors=doors)
             return _disturb_doors(
                 mesh,
                 doors,
-                lambda door: door.limit(fault.connections),
-                lambda door: door.unlimit(fault.connections),
+                lambda door: door.limit(limit),
+                lambda door: door.unlimit(limit),
                 names,
             )
         case "half_open":
@@ -289,24 +299,29 @@ def _disturb_doors(
 
 
 def _flows(mesh: Mesh, fault: Disturb) -> Iterator[tuple[LinkProxy, Flow]]:
-    """Yields the flows that a fault is about. A link has two connections, one dialled from each
-    side: what goes forth on one goes back on the other.
+    """Yields the flows that a fault is about."""
+    for flows in _ways(mesh, fault):
+        yield from flows
+
+
+def _ways(mesh: Mesh, fault: Disturb) -> Iterator[list[tuple[LinkProxy, Flow]]]:
+    """Yields for each direction that a fault is about the flows in it. A link has two connections,
+    one dialled from each side: what goes forth on one goes back on the other.
     """
-    forth, back = fault.direction != "back", fault.direction != "forth"
+    forth: list[tuple[LinkProxy, Flow]]
+    back: list[tuple[LinkProxy, Flow]]
     if isinstance(fault.place, str):
-        for door in mesh.doors.front(fault.place):
-            if forth:
-                yield door, door.inbound
-            if back:
-                yield door, door.outbound
-        return
-    right, left = mesh.doors.between(*fault.place)
-    if forth:
-        yield right, right.inbound
-        yield left, left.outbound
-    if back:
-        yield right, right.outbound
-        yield left, left.inbound
+        doors = list(mesh.doors.front(fault.place))
+        forth = [(door, door.inbound) for door in doors]
+        back = [(door, door.outbound) for door in doors]
+    else:
+        right, left = mesh.doors.between(*fault.place)
+        forth = [(right, right.inbound), (left, left.outbound)]
+        back = [(right, right.outbound), (left, left.inbound)]
+    if fault.direction != "back":
+        yield forth
+    if fault.direction != "forth":
+        yield back
 
 
 def _doors(mesh: Mesh, fault: Disturb) -> Iterator[LinkProxy]:
@@ -319,6 +334,14 @@ def _doors(mesh: Mesh, fault: Disturb) -> Iterator[LinkProxy]:
         yield right
     if fault.direction != "forth":
         yield left
+
+
+def _limited(mesh: Mesh, fault: Disturb) -> Iterator[LinkProxy]:
+    """Yields the doors whose connections are counted: not those that the harness calls by."""
+    if isinstance(fault.place, str):
+        yield from mesh.doors.front(fault.place).of_others()
+    else:
+        yield from _doors(mesh, fault)
 
 
 def _links_between(mesh: Mesh, groups: Sequence[Sequence[str]]) -> list[Link]:

@@ -18,7 +18,7 @@ from collector_harness.faults.flow import (
     Loss,
     Standstill,
 )
-from collector_harness.faults.link_proxy import LinkProxy, Side
+from collector_harness.faults.link_proxy import ConnectionLimit, LinkProxy, Side
 from collector_harness.runtime import Runtime
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -114,6 +114,34 @@ def test_a_narrow_flow_is_shared_by_its_connections(runtime: Runtime) -> None:
             begin = time.perf_counter()
             await asyncio.gather(echoed(one, b"1" * 2000), echoed(other, b"2" * 2000))
             assert time.perf_counter() - begin >= 0.19
+
+    runtime.run(check())
+
+
+def test_doors_share_what_is_narrow_or_full(runtime: Runtime) -> None:
+    async def check() -> None:
+        async with door() as east, door() as west, dialled(east) as old, dialled(west) as young:
+            await echoed(old, b"1")
+            await echoed(young, b"2")
+            narrow = Bandwidth(bytes_per_second=20_000)
+            for each in (east, west):
+                each.inbound.add(narrow)
+            begin = time.perf_counter()
+            await asyncio.gather(echoed(old, b"1" * 2000), echoed(young, b"2" * 2000))
+            assert time.perf_counter() - begin >= 0.19
+            for each in (east, west):
+                each.inbound.remove(narrow)
+            limit = ConnectionLimit(most=1, doors=(west, east))
+            for each in limit.doors:
+                each.limit(limit)
+            assert await is_reset(young)
+            async with dialled(west) as third:
+                assert await is_reset(third)
+            assert await echoed(old, b"still") == b"still"
+            for each in limit.doors:
+                each.unlimit(limit)
+            async with dialled(west) as fourth:
+                assert await echoed(fourth, b"4") == b"4"
 
     runtime.run(check())
 
@@ -231,12 +259,13 @@ def test_a_limit_keeps_the_oldest_connections(runtime: Runtime) -> None:
             await echoed(first, b"1")
             async with dialled(proxy) as second:
                 await echoed(second, b"2")
-                proxy.limit(1)
+                limit = ConnectionLimit(most=1, doors=(proxy,))
+                proxy.limit(limit)
                 assert await is_reset(second)
                 async with dialled(proxy) as third:
                     assert await is_reset(third)
                 assert await echoed(first, b"still") == b"still"
-                proxy.unlimit(1)
+                proxy.unlimit(limit)
                 async with dialled(proxy) as fourth:
                     assert await echoed(fourth, b"4") == b"4"
 

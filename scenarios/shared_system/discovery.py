@@ -16,7 +16,6 @@ from typing import Protocol
 import grpc
 
 from shared_system.failures import Failure
-from shared_system.registry import addresses_of
 
 __all__ = ["Place", "place"]
 
@@ -61,6 +60,9 @@ class _Registered:
     async def target(self) -> str:
         if self._known and (self._once or time.monotonic() < self._until):
             return self._known
+        # Only who asks a registry has to import what it is asked by, which takes a while.
+        from shared_system.registry import addresses_of
+
         try:
             found = await addresses_of(*self._asked)
         except grpc.aio.AioRpcError as error:

@@ -17,7 +17,6 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
-from shared_system import registry
 from shared_system.health import Health
 
 __all__ = ["SERVER_OPTIONS", "CannotListen", "Serving", "run_until_told", "serving"]
@@ -76,6 +75,9 @@ async def serving(what: Serving) -> AsyncIterator[str]:
     address = f"{host}:{port}"
     try:
         if what.registered:
+            # Only who registers has to import it, which takes a while.
+            from shared_system import registry
+
             where, _, namespace = what.registered.partition("/")
             await registry.register(where, namespace, what.service, address)
         yield address

@@ -56,13 +56,36 @@ def test_grpc_tells_what_it_does_when_it_is_asked_to_and_no_password(tmp_path: P
     [
         ("auth", ["--failures", "0"], {}, "--failures is a whole number from 1 to 1000"),
         ("auth", [], {"AUTH_SECRET": "short"}, "AUTH_SECRET has fewer than 32 characters"),
-        ("auth", ["--database", "mysql:x"], {}, "a database is sqlite:PATH"),
         ("auth", [], {"TLS_CERT": "/no/such/file"}, "TLS_KEY is needed for TLS"),
         ("user", ["--auth-tls", "mutual"], {"TLS_CA": ""}, "TLS_CA is needed for TLS"),
+        ("user", ["--protocol", "soap"], {}, "--protocol is http or grpc"),
+        ("user", ["--limit", "soon"], {}, "--limit is a number from 0 to 86400, not 'soon'"),
+    ],
+)
+def test_bad_settings_are_told_where_they_are_read(
+    service: str,
+    words: list[str],
+    environment: dict[str, str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import importlib
+
+    parse = importlib.import_module(f"identity_system.{service}.settings").parse
+    with pytest.raises(SystemExit) as ended:
+        parse(words, environment)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("service", "words", "environment", "sentence"),
+    [
+        ("auth", ["--database", "mysql:x"], {}, "a database is sqlite:PATH"),
         ("user", ["--auth", "nowhere"], {}, "is not host:port"),
     ],
 )
-def test_bad_settings_are_told(
+def test_bad_settings_end_a_process_with_a_sentence(
     service: str, words: list[str], environment: dict[str, str], sentence: str
 ) -> None:
     process = start(service, *words, **environment)

@@ -19,7 +19,6 @@ from identity_system.auth.tokens import Signer, now
 from identity_system.security.rules import AUTH, AUTH_RULES
 from identity_system.security.threads import Authentication, Authorization, Observation
 from identity_system.wire import auth_pb2_grpc
-from shared_system import registry
 from shared_system.database import Database
 from shared_system.serving import SERVER_OPTIONS, CannotListen
 
@@ -88,6 +87,9 @@ def _bind(server: grpc.Server, settings: AuthSettings) -> str:
 
 def _register(where: str, address: str) -> None:
     """Tells a registry, from a thread of its own: this one may have an event loop."""
+    # Only who registers has to import it, which takes a while.
+    from shared_system import registry
+
     place, _, namespace = where.partition("/")
     with ThreadPoolExecutor(1) as thread:
         thread.submit(

@@ -65,6 +65,11 @@ Examples:
     help="Run each case N times: what passes only sometimes is flaky.",
 )
 @click.option(
+    "--shuffle",
+    is_flag=True,
+    help="Run the cases in an order made of the seed.",
+)
+@click.option(
     "--known-failures",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -109,6 +114,7 @@ def command(
     profile: str,
     as_of: str | None,
     rounds: int,
+    shuffle: bool,
     known_failures: Path | None,
     update_known_failures: bool,
     hold: str | None,
@@ -177,6 +183,7 @@ def command(
                 as_of=as_of,
                 known=known,
                 shard=part,
+                shuffle=shuffle,
                 when_interrupted=tell,
             )
             if update_known_failures and known_failures is not None:

@@ -7,6 +7,7 @@ The cases are run by the scenario engine, like any other; what their results mea
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,7 @@ async def verify(
     as_of: str | None = None,
     known: KnownFailures | None = None,
     shard: Shard | None = None,
+    shuffle: bool = False,
     when_interrupted: Callable[[Verdicts], None] = lambda _: None,
 ) -> Verdicts:
     """Returns the verdict on a collector, seen from outside.
@@ -68,10 +70,11 @@ async def verify(
     on; none select all of the `profile`. `emit` gets the events of the run, `suite` is a folder to
     use instead of the suite that is shipped, `rounds` is how often each case runs, `as_of` leaves
     out cases that came later, `known` are failures that are excused, and of the requirements
-    `shard` takes a part, with what it builds on. Where the run is cancelled, `when_interrupted`
-    gets what was found out so far before the cancellation goes on. Raises `NothingSelected`
-    when there is nothing to run, `TargetFailed` when the target does not start or is no collector,
-    and `InvalidInput` for a target, a pattern or a version that cannot be used.
+    `shard` takes a part, with what it builds on. With `shuffle` the cases run in an order made of
+    the seed. Where the run is cancelled, `when_interrupted` gets what was found out so far before
+    the cancellation goes on. Raises `NothingSelected` when there is nothing to run, `TargetFailed`
+    when the target does not start or is no collector, and `InvalidInput` for a target, a pattern
+    or a version that cannot be used.
     """
     target = in_haste(target)
     every = catalogue()
@@ -138,13 +141,13 @@ async def verify(
         }
         for event in judged(verdicts, catalogue=every, ids=ids):
             record(event)
-        record.end(verdicts.exit_code)
+        record.end(verdicts)
         return verdicts
 
     try:
         # With nothing to run it tells of a run of nothing: a stream is never without an end.
         await run_cases(
-            _in_order(plan, every, reasons, rounds),
+            _in_order(plan, every, reasons, rounds, seed if shuffle else None),
             target=target,
             emit=record,
             # One that runs already is one for all.
@@ -161,10 +164,10 @@ async def verify(
 
 
 def _in_order(
-    plan: Plan, every: Catalogue, reasons: Mapping[str, str], rounds: int
+    plan: Plan, every: Catalogue, reasons: Mapping[str, str], rounds: int, shuffled: int | None
 ) -> list[Case | LibraryCase]:
-    """Returns what is to be run. What others build on comes first, and a case that stands for
-    several requirements once.
+    """Returns what is to be run, a case that stands for several requirements once. What others
+    build on comes first; with the seed `shuffled` nothing has its place.
     """
     runnable = {
         each.name: each
@@ -173,11 +176,14 @@ def _in_order(
         for each in plan.cases[key]
         if not reasons[each.name]
     }
-    return [
+    cases = [
         case
         for each in sorted(runnable.values(), key=_longest_first)
         for case in each.rounds(rounds)
     ]
+    if shuffled is not None:
+        random.Random(shuffled).shuffle(cases)
+    return cases
 
 
 def _longest_first(case: SuiteCase) -> float:
@@ -238,8 +244,11 @@ class _Record:
         if self.emit is not None:
             self.emit(event)
 
-    def end(self, exit_code: int | None) -> None:
-        """Passes the end on, with this exit code, or with its own where it is None."""
+    def end(self, verdicts: Verdicts | None) -> None:
+        """Passes the end on, with the exit code and the time of the verdict where there is one."""
         last, self.last = self.last, None
-        if last is not None and self.emit is not None:
-            self.emit(last if exit_code is None else replace(last, exit_code=exit_code))
+        if last is None or self.emit is None:
+            return
+        if verdicts is not None:
+            last = replace(last, exit_code=verdicts.exit_code, seconds=verdicts.seconds)
+        self.emit(last)

@@ -228,6 +228,23 @@ async def _services(address):
     return {each["service_name"] for each in reply.response["services"]}
 
 
+def test_cases_run_in_an_order_made_of_the_seed_where_that_is_asked_for(judge, tmp_path):
+    for number in range(6):
+        text = scenario("{list: shop}", title=f"case {number}")
+        (tmp_path / f"{number}.scenario.yaml").write_text(text)
+
+    def order(**options):
+        events = []
+        judge("reference", suite=tmp_path, jobs=1, emit=events.append, **options)
+        return [each.scenario for each in events if isinstance(each, CaseFinished)]
+
+    usual = order(seed=1)
+    assert usual == [f"case {number}" for number in range(6)]
+    assert order(seed=1, shuffle=True) == order(seed=1, shuffle=True)
+    assert sorted(order(seed=1, shuffle=True)) == usual
+    assert {tuple(order(seed=seed, shuffle=True)) for seed in range(3)} != {tuple(usual)}
+
+
 def test_an_unmatched_pattern_starts_nothing(judge, tmp_path):
     (tmp_path / "x.scenario.yaml").write_text(scenario("{list: shop}"))
     with pytest.raises(NothingSelected, match="FLT-006"):

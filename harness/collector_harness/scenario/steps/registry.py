@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 from google.protobuf import json_format
@@ -109,6 +110,9 @@ async def list_services(step: ListStep, at: Place) -> Answer:
     reply = await at.client(step).list_services(
         at.scope.text(step.namespace), metadata=at.metadata(step), timeout=at.deadline(step)
     )
+    # Fifty thousand records take seconds to decode, in which the collectors of this process would
+    # answer nobody.
+    await asyncio.to_thread(getattr, reply, "response")
     at.tell(at, reply)
     return answer_of(reply)
 

@@ -6,6 +6,7 @@ meet. What is observed of a collector, and what follows from a difference, is `c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -62,7 +63,12 @@ class Limits:
 
     def as_values(self) -> Mapping[str, object]:
         """Returns what `${limit.NAME}` leads to: numbers, and durations as text such as `10s`."""
-        return {name: _written(getattr(self, name)) for name in LIMITS}
+        return _values_of(self)
+
+
+@functools.lru_cache(maxsize=16)  # asked for by every case
+def _values_of(limits: Limits) -> Mapping[str, object]:
+    return MappingProxyType({name: _written(getattr(limits, name)) for name in LIMITS})
 
 
 def _written(value: int | timedelta) -> object:

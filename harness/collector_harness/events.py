@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collector_harness.errors import Position
+from collector_harness.late import late_field
 
 __all__ = [
     "STREAM_VERSION",
@@ -170,7 +171,7 @@ class MeshStopped:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for what is made when it is read
 class CaseStarted:
     """A case begins."""
 
@@ -181,7 +182,7 @@ class CaseStarted:
     source: str
     """The file as the user named it."""
     requirements: tuple[str, ...] = ()
-    topology: object = None
+    topology: object = late_field(None)
     """What it runs on, bounded: `{"nodes": [{"name", "kind", "namespaces"}], "links": [["west",
     "east"]], "left_out": 0}`, where `kind` is `target`, `reference`, `other`, `peer` or
     `service`; None where it runs on nothing."""
@@ -201,7 +202,7 @@ class StepStarted:
     """Seconds since the case began."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for what is made when it is read
 class CallFinished:
     """The harness made a call, and this came back."""
 
@@ -210,13 +211,13 @@ class CallFinished:
     node: str
     rpc: str
     """Such as `/collector.CollectiveDispatcher/Dispatch`."""
-    request: object
+    request: object = late_field()
     """As JSON values."""
     status: str
     """The canonical name, such as `NOT_FOUND`."""
     layer: Layer
     message: str
-    response: object
+    response: object = late_field()
     """As JSON values; None when gRPC failed."""
     handled_by: str | None
     seconds: float

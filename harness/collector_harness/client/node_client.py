@@ -30,6 +30,7 @@ from collector_harness.client.reply import Received, Reply, grpc_reply, reply_of
 from collector_harness.client.streams import StreamCall
 from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
 from collector_harness.errors import InvalidInput, Problem
+from collector_harness.late import later
 
 __all__ = ["DEFAULT_TIMEOUT", "NodeClient"]
 
@@ -226,13 +227,14 @@ class NodeClient(ContractCalls):
             timeout=timeout,
             metadata=checked_metadata(metadata),
         )
+        types = self._methods.types
         return reply_of(
             received,
             node=self.node,
             rpc=path,
-            request=self._shown(request),
+            request=later(lambda: json_values(from_message(request, types=types))),
             kind=kind,
-            types=self._methods.types,
+            types=types,
         )
 
     async def _streamed(
@@ -259,10 +261,7 @@ class NodeClient(ContractCalls):
             received,
             node=self.node,
             rpc=path,
-            request=self._shown(request),
+            request=json_values(from_message(request, types=self._methods.types)),
             output=output,
             response=json_values(output),
         )
-
-    def _shown(self, request: Message) -> object:
-        return json_values(from_message(request, types=self._methods.types))

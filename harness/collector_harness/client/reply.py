@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from collector_harness.client.decoding import from_any, from_message, json_values
 from collector_harness.client.pools import TypePool
 from collector_harness.events import Layer
+from collector_harness.late import late_field, later
 from collector_reference.status import from_grpc, from_http_like, from_in_band
 
 __all__ = ["MISSING", "UNDECODABLE", "Metadata", "Reply", "of_contract"]
@@ -26,7 +29,7 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 _FIRST_HTTP_LIKE = 100
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for what is made when it is read
 class Reply:
     """An answer. It is a value for failures too: a call that fails raises nothing."""
 
@@ -34,7 +37,7 @@ class Reply:
     """The node that was asked."""
     rpc: str
     """Such as `/collector.CollectiveDispatcher/Dispatch`."""
-    request: object
+    request: object = late_field()
     """The request as JSON values."""
     status: str
     """The canonical name, such as `NOT_FOUND`; `CODE_<number>` for a number without a name;
@@ -46,21 +49,25 @@ class Reply:
     message: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     """The `details` of the status."""
-    output: object = None
+    output: object = late_field(None)
     """The decoded `output` where the response has one, else the whole response; None where it
     is unset or the call failed in gRPC."""
     handled_by: str | None = None
     """The collector that executed the call, as the answer says; None where it does not."""
-    response: object = None
+    response: object = late_field(None)
     """The whole response as JSON values; None when the call failed in gRPC."""
-    headers: Metadata = ()
-    trailers: Metadata = ()
+    headers: Metadata = late_field(())  # noqa: RUF009 - a descriptor
+    trailers: Metadata = late_field(())  # noqa: RUF009
     seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
         """Whether the status is OK."""
         return self.status == "OK"
+
+
+Told = Iterable[tuple[str, str | bytes]]
+"""Metadata as gRPC tells it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,9 +79,20 @@ class Received:
     message: str
     body: bytes | None
     """None unless gRPC calls it OK."""
-    headers: Metadata
-    trailers: Metadata
+    headers: Told | None
+    trailers: Told | None
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shape:
+    """What of a type of response an answer tells."""
+
+    has_status: bool
+    """Whether it has the contract's `Status`."""
+    has_output: bool
+    executor: str | None
+    """The field that names who executed the call."""
 
 
 def reply_of(
@@ -100,20 +118,8 @@ def reply_of(
             status=UNDECODABLE,
             message=of_contract(f"the answer is not a {kind.DESCRIPTOR.full_name}: {error}"),
         )
-    status, layer, code, message, details = _status_of(response)
-    values = from_message(response, types=types)
-    fields = response.DESCRIPTOR.fields_by_name
-    output: object = values
-    if "output" in fields:
-        output = (
-            from_any(response.output, types=types)  # type: ignore[attr-defined]
-            if response.HasField("output")
-            else None
-        )
-    handled_by = None
-    for name in ("handled_by_collector_id", "executor_id"):
-        if name in fields:
-            handled_by = getattr(response, name) or None
+    shape = _shape_of(kind.DESCRIPTOR)
+    status, layer, code, message, details = _status_of(response, shape)
     return Reply(
         node=node,
         rpc=rpc,
@@ -123,11 +129,11 @@ def reply_of(
         code=code,
         message=message,
         details=details,
-        output=output,
-        handled_by=handled_by,
-        response=json_values(values),
-        headers=received.headers,
-        trailers=received.trailers,
+        output=later(lambda: _output_of(response, shape, types)),
+        handled_by=(getattr(response, shape.executor) or None) if shape.executor else None,
+        response=later(lambda: json_values(from_message(response, types=types))),
+        headers=later(lambda: _pairs(received.headers)),
+        trailers=later(lambda: _pairs(received.trailers)),
         seconds=received.seconds,
     )
 
@@ -154,8 +160,8 @@ def grpc_reply(
         message=received.message if message is None else message,
         output=output,
         response=response,
-        headers=received.headers,
-        trailers=received.trailers,
+        headers=later(lambda: _pairs(received.headers)),
+        trailers=later(lambda: _pairs(received.trailers)),
         seconds=received.seconds,
     )
 
@@ -165,9 +171,30 @@ def of_contract(text: str) -> str:
     return text.replace("collector_reference.wire.", "collector.")
 
 
-def _status_of(response: Message) -> tuple[str, Layer, int, str, Mapping[str, str]]:
-    field = response.DESCRIPTOR.fields_by_name.get("status")
-    if field is None or field.message_type is None or field.message_type.name != "Status":
+@functools.lru_cache(maxsize=256)  # bounded, as nodes bring types of their own
+def _shape_of(kind: Descriptor) -> _Shape:
+    fields = kind.fields_by_name
+    status = fields.get("status")
+    executors = ("handled_by_collector_id", "executor_id")
+    return _Shape(
+        has_status=status is not None
+        and status.message_type is not None
+        and status.message_type.name == "Status",
+        has_output="output" in fields,
+        executor=next((name for name in executors if name in fields), None),
+    )
+
+
+def _output_of(response: Message, shape: _Shape, types: TypePool | None) -> object:
+    if not shape.has_output:
+        return from_message(response, types=types)
+    if not response.HasField("output"):
+        return None
+    return from_any(response.output, types=types)  # type: ignore[attr-defined]
+
+
+def _status_of(response: Message, shape: _Shape) -> tuple[str, Layer, int, str, Mapping[str, str]]:
+    if not shape.has_status:
         return "OK", "grpc", 0, "", {}
     if not response.HasField("status"):
         return MISSING, "grpc", 0, "the response carries no status", {}
@@ -182,3 +209,7 @@ def _status_of(response: Message) -> tuple[str, Layer, int, str, Mapping[str, st
         status.message,
         dict(status.details),
     )
+
+
+def _pairs(told: Told | None) -> Metadata:
+    return () if told is None else tuple((key, value) for key, value in told)

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import grpc
 import grpc.aio
@@ -90,8 +90,8 @@ class Transport:
                 code=0,
                 message="",
                 body=body,
-                headers=_shown(await call.initial_metadata()),
-                trailers=_shown(await call.trailing_metadata()),
+                headers=await call.initial_metadata(),
+                trailers=await call.trailing_metadata(),
                 seconds=seconds,
             )
         except grpc.aio.AioRpcError as error:
@@ -146,8 +146,8 @@ class Transport:
                     code=0,
                     message="",
                     body=b"",
-                    headers=_shown(await call.initial_metadata()),
-                    trailers=_shown(await call.trailing_metadata()),
+                    headers=await call.initial_metadata(),
+                    trailers=await call.trailing_metadata(),
                     seconds=time.perf_counter() - begin,
                 ),
                 messages,
@@ -200,8 +200,8 @@ def _failure(error: grpc.aio.AioRpcError, begin: float) -> Received:
         code=error.code().value[0],
         message=error.details() or "",
         body=None,
-        headers=_shown(error.initial_metadata()),
-        trailers=_shown(error.trailing_metadata()),
+        headers=error.initial_metadata(),
+        trailers=error.trailing_metadata(),
         seconds=time.perf_counter() - begin,
     )
 
@@ -226,7 +226,3 @@ def _cut_off(begin: float, count: int) -> Received:
         trailers=(),
         seconds=time.perf_counter() - begin,
     )
-
-
-def _shown(metadata: Any) -> Metadata:
-    return tuple((key, value) for key, value in metadata) if metadata is not None else ()

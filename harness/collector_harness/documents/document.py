@@ -6,7 +6,8 @@ pays nothing for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import codecs
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ __all__ = ["MAX_BYTES", "Document", "Location", "load", "load_file"]
 
 MAX_BYTES = 1_000_000
 """The largest document that is read."""
+_USUAL_BYTES = 16_384
+"""More than most documents have."""
 
 Location = Sequence[str | int]
 """The way to a value: keys of mappings and indexes of lists, from the root."""
@@ -36,6 +39,9 @@ class Document:
     """Mappings with text keys, lists, text, numbers, booleans and None."""
     folder: Path | None = None
     """Where its file lies, which relative paths in it begin from; None for mere text."""
+    _lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict, repr=False)
+    """The lines, counted from 1, of the keys of the two outermost levels: these are asked for also
+    where nothing is wrong."""
     _nodes: list[Node] = field(default_factory=list, repr=False, init=False)
     """The root node, once a position was asked for. Kept from the start, the nodes of many
     documents would cost more than reading those few again in which something is wrong."""
@@ -53,6 +59,11 @@ class Document:
                 return self._at(key_node if key_node is not None else node)
             key_node, node = found
         return self._at(key_node if key and key_node is not None else node)
+
+    def line(self, location: Location) -> int:
+        """Returns the line of the key at `location`, counted from 1; quickly for outer keys."""
+        known = self._lines.get(tuple(location))
+        return self.position(location, key=True).line if known is None else known
 
     def has(self, location: Location) -> bool:
         """Tells whether `location` leads to a value."""
@@ -103,7 +114,13 @@ def load(text: str, source: str = "<string>", *, folder: Path | None = None) -> 
         return _locate(text, source, line, column)
 
     root = compose(text, locate)
-    return Document(source=source, text=text, value=construct(root, locate), folder=folder)
+    return Document(
+        source=source,
+        text=text,
+        value=construct(root, locate),
+        folder=folder,
+        _lines=dict(_outer_lines(root)),
+    )
 
 
 def load_file(path: Path, source: str | None = None) -> Document:
@@ -114,7 +131,10 @@ def load_file(path: Path, source: str | None = None) -> Document:
     name = source if source is not None else str(path)
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            # Not all at once, which would set aside room for the largest that may come.
+            content = file.read(_USUAL_BYTES)
+            if len(content) == _USUAL_BYTES:
+                content += file.read(MAX_BYTES + 1 - _USUAL_BYTES)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InvalidInput(
@@ -125,8 +145,9 @@ def load_file(path: Path, source: str | None = None) -> Document:
         ) from error
     if len(content) > MAX_BYTES:
         raise InvalidInput(_too_large(name, path.stat().st_size))
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError as error:
         before = content[: error.start]
         line = before.count(b"\n")
@@ -147,6 +168,17 @@ def _too_large(source: str, size: int) -> Problem:
         message=f"{source}: {size:,} bytes are more than the {MAX_BYTES:,} that are read",
         hint="split it into several files",
     )
+
+
+def _outer_lines(root: Node) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    for key, value in _pairs(root):
+        yield (key.value,), key.start_mark.line + 1
+        for inner, _ in _pairs(value):
+            yield (key.value, inner.value), inner.start_mark.line + 1
+
+
+def _pairs(node: Node) -> Sequence[tuple[Node, Node]]:
+    return node.value if isinstance(node, MappingNode) else ()
 
 
 def _locate(text: str, source: str, line: int, column: int) -> Position:

@@ -38,6 +38,11 @@ class Grafted(Document):
         document, there = self._home(location)
         return document.position(there, key=key)
 
+    def line(self, location: Location) -> int:
+        """Returns the line of the key at `location`, in whichever text that is."""
+        document, there = self._home(location)
+        return document.line(there)
+
     def has(self, location: Location) -> bool:
         """Tells whether `location` leads to a value of the whole."""
         return self.followed(location) == len(location)

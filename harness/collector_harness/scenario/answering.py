@@ -52,12 +52,18 @@ __all__ = [
 
 async def performed(step: AnsweringStep, at: Place) -> Answer:
     """Does a step once, and looks whom it reached, where it wants to know."""
-    roots = {path.root for path in (step.save or {}).values()}
-    if not isinstance(step, RpcStep) or "reached" not in {*(step.expect or {}), *roots}:
+    if not isinstance(step, RpcStep) or not _names(step, "reached"):
         return await performer_of(step)(step, at)
     reach = await Reach.begin(at.mesh)
     answer = await performer_of(step)(step, at)
     return replace(answer, values={**answer.values, "reached": await reach.reached()})
+
+
+def _names(step: AnsweringStep, field: str) -> bool:
+    """Tells whether a step expects or saves something of a field of its answer."""
+    if step.expect is not None and field in step.expect:
+        return True
+    return step.save is not None and any(path.root == field for path in step.save.values())
 
 
 def unmet_of(step: AnsweringStep, at: Place, answer: Answer) -> tuple[Mismatch, ...]:

@@ -28,6 +28,7 @@ from collector_harness.events import (
     StepFinished,
     StepStarted,
 )
+from collector_harness.late import later
 from collector_harness.mesh import Mesh, MeshNode, MeshService
 from collector_harness.mesh.readiness import pauses
 from collector_harness.scenario.advice import advice
@@ -46,10 +47,13 @@ from collector_harness.targets import Reference, Target
 __all__ = ["Verdict", "run_case"]
 
 _LOG_LINES = 40
+_NO_MASK = Mask(())
 _NOTICE_LIMIT = timedelta(seconds=1)
 """The time in which the end of a process becomes known after its connections have ended."""
 _NOTICE_LIMIT_OF_FAILURES = timedelta(seconds=3)
 """The same for a case that went wrong: it is worth more to know why than to be done."""
+_OF_THE_GONE = frozenset({"UNAVAILABLE", "CANCELLED", "UNKNOWN", "INTERNAL", "DEADLINE_EXCEEDED"})
+"""How gRPC tells the end of a connection; any other code is somebody's answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +96,7 @@ class _CaseRun:
     _cut_off: Place | None = None
     """The innermost step at which the case went wrong, or was under way when its time was up."""
     _secrets: Mapping[str, str] = field(default_factory=dict)
-    _mask: Mask = field(default_factory=lambda: Mask(()))
+    _mask: Mask = _NO_MASK
     """Hides the secrets in everything that is emitted."""
 
     async def run(self, pool: MeshPool) -> Verdict:
@@ -104,7 +108,7 @@ class _CaseRun:
                 scenario=scenario.title,
                 source=scenario.source,
                 requirements=file.requirements,
-                topology=told_topology(scenario.topology),
+                topology=later(lambda: told_topology(scenario.topology)),
             )
         )
         try:
@@ -136,9 +140,10 @@ class _CaseRun:
         return Verdict(finished=finished, exit_code=self.exit_code)
 
     def _read_secrets(self) -> None:
-        self._secrets = read_secrets(self.case.scenario.file.secrets, os.environ)
-        mask = self._mask = Mask(self._secrets.values())
-        if mask:
+        wanted = self.case.scenario.file.secrets
+        if wanted:
+            self._secrets = read_secrets(wanted, os.environ)
+            mask = self._mask = Mask(self._secrets.values())
             emit = self.emit
             self.emit = lambda event: emit(mask.value(event))
 
@@ -185,7 +190,8 @@ class _CaseRun:
         file = self.case.scenario.file
         try:
             async with asyncio.timeout(limit):
-                await do_steps(file.before or (), at, self, under="before", key="before ")
+                if file.before is not None:
+                    await do_steps(file.before, at, self, under="before", key="before ")
                 await do_steps(file.steps, at, self, under="steps")
         except (Unmet, HarnessError, TimeoutError):
             # What went wrong first is what is told, whatever becomes of the last steps.
@@ -247,19 +253,19 @@ class _CaseRun:
 
     def _call_finished(self, at: Place, reply: Reply) -> None:
         self._last_call = reply
-        # However the end of a connection is told: UNAVAILABLE, CANCELLED, UNKNOWN.
-        self._unreachable = self._unreachable or (reply.layer == "grpc" and reply.status != "OK")
+        if reply.layer == "grpc" and reply.status in _OF_THE_GONE:
+            self._unreachable = True
         self.emit(
             CallFinished(
                 case=self.case.id,
                 step=at.number,
                 node=reply.node,
                 rpc=reply.rpc,
-                request=reply.request,
+                request=later(lambda: reply.request),
                 status=reply.status,
                 layer=reply.layer,
                 message=reply.message,
-                response=reply.response,
+                response=later(lambda: reply.response),
                 handled_by=reply.handled_by,
                 seconds=reply.seconds,
                 at=max(0.0, time.perf_counter() - self._begin - reply.seconds),
@@ -392,7 +398,6 @@ def _step_title(at: Place) -> str:
     return f"{at.number}: {at.title}" if at.number else at.title
 
 
-def _shown(values: object) -> object:
+def _shown(values: Mapping[str, object]) -> object:
     """Returns an answer without what says nothing in it."""
-    assert isinstance(values, dict)
     return {key: value for key, value in values.items() if value not in (None, "", {}, [])}

@@ -60,6 +60,8 @@ class Library:
 
     def reachable(self) -> Iterator[tuple[Library, str]]:
         """Yields the definitions of other files that steps of this one can come to, each once."""
+        if not self.files:
+            return
         begun: set[tuple[int, str]] = set()
         waiting = [(self, text) for text in _references(self.document.value)]
         while waiting:

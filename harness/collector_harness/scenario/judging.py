@@ -81,7 +81,7 @@ def with_good_start(expected: Values | None) -> Values:
 
 def unmet(expected: Values, answer: Values) -> tuple[Mismatch, ...]:
     """Returns every difference between an expectation and one answer."""
-    return match(dict(expected), dict(answer))
+    return match(dict(expected), answer)
 
 
 def unmet_by_all(

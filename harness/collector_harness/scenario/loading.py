@@ -7,6 +7,7 @@ scenario needs of the machine or of a target is not known here.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -201,6 +202,7 @@ def _check(document: Document) -> Scenario:
         raise InvalidInput(_in_order(problems))
     assert file is not None
     assert topology is not None
+    topology = _one_of_equal(topology)
     scenario = Scenario(file=file, topology=topology, document=document, library=library)
     every = tuple(scenario.every_step())
     problems += name_problems(every, topology)
@@ -208,6 +210,19 @@ def _check(document: Document) -> Scenario:
     if problems:
         raise InvalidInput(_in_order(problems))
     return scenario
+
+
+def _one_of_equal(topology: Topology) -> Topology:
+    """Returns one value for all topologies that are equal: a suite has many scenarios on few."""
+    try:
+        return _first_of_equal(topology)
+    except TypeError:  # a handler object that cannot be hashed
+        return topology
+
+
+@functools.lru_cache(maxsize=256)
+def _first_of_equal(topology: Topology) -> Topology:
+    return topology
 
 
 def _spec_alone(document: Document) -> TopologySpec | None:

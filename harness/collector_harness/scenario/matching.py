@@ -68,7 +68,7 @@ def _match(expected: object, actual: object, path: str) -> Found:
     if isinstance(expected, Given):
         yield from _equal(expected.value, actual, path)
     elif isinstance(expected, dict):
-        if any(key in MATCHERS for key in expected):
+        if not MATCHERS.keys().isdisjoint(expected):
             for name, argument in expected.items():
                 if name not in MATCHERS:
                     raise InvalidInput(f"'{name}' stands beside a matcher, but is none")

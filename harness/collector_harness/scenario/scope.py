@@ -87,8 +87,19 @@ class Scope:
         `key` is unique among its siblings, so that its fakes do not depend on theirs;
         `local` may set `item` and `index`.
         """
-        inner = {**self.local, **local} if local else self.local
-        return replace(self, fakes=self.fakes.child(key), local=inner)
+        # Not `replace`, which takes several times as long: there is a child for every step.
+        return Scope(
+            fakes=self.fakes.child(key),
+            seed=self.seed,
+            case=self.case,
+            nodes=self.nodes,
+            limits=self.limits,
+            environment=self.environment,
+            captures=self.captures,
+            local={**self.local, **local} if local else self.local,
+            secrets=self.secrets,
+            parameters=self.parameters,
+        )
 
     def seeing(self, values: Mapping[str, object]) -> Scope:
         """Returns the scope in which these names have values too, for whoever is given it."""
@@ -139,6 +150,8 @@ class Scope:
 
     def text(self, value: str) -> str:
         """Returns a text, such as a name, with its paths replaced."""
+        if "${" not in value:
+            return value
         return as_text(substitute(value, self.look_up))
 
     def texts(self, value: Sequence[str] | Template) -> tuple[str, ...]:

@@ -39,22 +39,19 @@ def with_files(
     Raises `InvalidInput` for files that are not there.
     """
     taking = _Taking(document)
-    whole = spec.model_copy(
-        update={
-            "defaults": taking.node(spec.defaults, (*location, "defaults")),
-            "nodes": {
-                name: taking.node(node, (*location, "nodes", name))
-                for name, node in spec.nodes.items()
-            },
-            "services": {
-                name: taking.service(service, (*services, name))
-                for name, service in spec.services.items()
-            },
-        }
-    )
+    defaults = taking.node(spec.defaults, (*location, "defaults"))
+    nodes = {
+        name: taking.node(node, (*location, "nodes", name)) for name, node in spec.nodes.items()
+    }
+    taken = {
+        name: taking.service(service, (*services, name)) for name, service in spec.services.items()
+    }
     if taking.problems:
         raise InvalidInput(taking.problems)
-    return whole
+    same = defaults is spec.defaults and all(nodes[name] is spec.nodes[name] for name in nodes)
+    if same and not taken:
+        return spec
+    return spec.model_copy(update={"defaults": defaults, "nodes": nodes, "services": taken})
 
 
 class _Taking:

@@ -48,14 +48,15 @@ def _reference_problems(
     *,
     launched: bool = False,
 ) -> Iterator[Problem]:
+    texts = [text for text in texts if "${" in text]
+    if not texts:
+        return
     known = {
         "node": [node.name for node in nodes if node.peer is None],
         "peer": [node.name for node in nodes if node.peer is not None],
         "service": [service.name for service in services],
     }
     for text in texts:
-        if "${" not in text:
-            continue
         try:
             found = list(references(text))
         except ValueError as error:

@@ -203,4 +203,6 @@ class TopologySpec(StrictModel):
 
 def with_services(spec: TopologySpec, services: Mapping[str, ServiceSpec]) -> TopologySpec:
     """Returns the spec with services that were written beside it."""
+    if not services:
+        return spec
     return spec.model_copy(update={"services": {**spec.services, **services}})

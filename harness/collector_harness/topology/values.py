@@ -98,6 +98,15 @@ class Topology:
     links: tuple[Link, ...] = field(default=())
     services: tuple[Service, ...] = field(default=())
     """What there is beside the collectors; no links lead to it."""
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+    """Kept, since meshes are found by their topology before each case."""
+
+    def __hash__(self) -> int:
+        """Raises `TypeError` where a node serves an object that cannot be hashed."""
+        if self._hash is None:
+            object.__setattr__(self, "_hash", hash((self.nodes, self.links, self.services)))
+        assert self._hash is not None
+        return self._hash
 
     def __post_init__(self) -> None:
         problems = [

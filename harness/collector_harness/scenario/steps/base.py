@@ -6,6 +6,7 @@ step is chosen, repeated and judged is in `scenario.walk`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -102,13 +103,17 @@ class Place:
     def inside(self, step: StepBase, *, index: int, location: Location, key: str = "") -> Place:
         """Returns the place of a step inside this one, counted from 1."""
         number = f"{self.number}.{index}" if self.number else f"{key}{index}"
-        return replace(
-            self,
+        # Not `replace`, which takes several times as long: there is a place for every step.
+        return Place(
             number=number,
             title=self._filled(title_of(step)),
             action=step.action,
             location=location,
+            mesh=self.mesh,
             scope=self.scope.child(number),
+            defaults=self.defaults,
+            tell=self.tell,
+            library=self.library,
         )
 
     def _filled(self, title: str) -> str:
@@ -171,29 +176,28 @@ class Place:
 
 def answer_of(reply: Reply) -> Answer:
     """Returns the answer that a call's reply is."""
-    route: tuple[str, ...] = (reply.node,)
-    if reply.handled_by and reply.handled_by != reply.node:
-        route = (reply.node, reply.handled_by)
-    return Answer(
-        values={
-            "status": reply.status,
-            "layer": reply.layer,
-            "code": reply.code,
-            "message": reply.message,
-            "details": details_of(reply),
-            "output": reply.output,
-            "handled_by": reply.handled_by,
-            "response": reply.response,
-            "headers": _grouped(reply.headers),
-            "trailers": _grouped(reply.trailers),
-            "seconds": reply.seconds,
-            "node": reply.node,
-            "rpc": reply.rpc.removeprefix("/"),
-            "route": list(route),
-        },
-        route=route,
-        seconds=reply.seconds,
-    )
+    return Answer(values=_ReplyValues(reply), route=_route_of(reply), seconds=reply.seconds)
+
+
+class _ReplyValues(Mapping[str, object]):
+    """What `expect` and `save` can name of a reply, each made when somebody looks at it."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def __getitem__(self, name: str) -> object:
+        return _REPLY_VALUES[name](self._reply)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _REPLY_VALUES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_REPLY_VALUES)
+
+    def __len__(self) -> int:
+        return len(_REPLY_VALUES)
 
 
 def title_of(step: StepBase) -> str:
@@ -202,11 +206,18 @@ def title_of(step: StepBase) -> str:
         return step.name
     if isinstance(step, FaultStep):
         return f"{step.action} {' '.join(_told_fault(step.fault))}"
-    for name, each in type(step).model_fields.items():
-        if each.alias == step.action:
-            about = getattr(step, name)
-            return f"{step.action} {about}" if isinstance(about, str) else _named(step, about)
-    return step.action
+    name = _main_field(type(step))
+    if name is None:
+        return step.action
+    about = getattr(step, name)
+    return f"{step.action} {about}" if isinstance(about, str) else _named(step, about)
+
+
+@functools.cache
+def _main_field(kind: type[StepBase]) -> str | None:
+    """Returns the field for what stands under the key of the action, where that is its alias."""
+    fields = kind.model_fields.items()
+    return next((name for name, each in fields if each.alias == kind.action), None)
 
 
 def _named(step: StepBase, about: object) -> str:
@@ -237,8 +248,32 @@ def _text(value: object) -> str:
     return value.text if isinstance(value, Template) else str(value)
 
 
+def _route_of(reply: Reply) -> tuple[str, ...]:
+    if reply.handled_by and reply.handled_by != reply.node:
+        return reply.node, reply.handled_by
+    return (reply.node,)
+
+
 def _grouped(metadata: tuple[tuple[str, str | bytes], ...]) -> dict[str, list[str | bytes]]:
     grouped: dict[str, list[str | bytes]] = {}
     for key, value in metadata:
         grouped.setdefault(key, []).append(value)
     return grouped
+
+
+_REPLY_VALUES: Mapping[str, Callable[[Reply], object]] = {
+    "status": lambda reply: reply.status,
+    "layer": lambda reply: reply.layer,
+    "code": lambda reply: reply.code,
+    "message": lambda reply: reply.message,
+    "details": details_of,
+    "output": lambda reply: reply.output,
+    "handled_by": lambda reply: reply.handled_by,
+    "response": lambda reply: reply.response,
+    "headers": lambda reply: _grouped(reply.headers),
+    "trailers": lambda reply: _grouped(reply.trailers),
+    "seconds": lambda reply: reply.seconds,
+    "node": lambda reply: reply.node,
+    "rpc": lambda reply: reply.rpc.removeprefix("/"),
+    "route": lambda reply: list(_route_of(reply)),
+}

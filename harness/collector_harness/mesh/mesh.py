@@ -50,6 +50,7 @@ from collector_reference.errors import RestoreRefused
 
 __all__ = ["Mesh"]
 
+_METRICS = "COLLECTOR_METRICS"
 _numbers = itertools.count(1)
 
 
@@ -230,8 +231,8 @@ class Mesh:
 
         Services are ended and forget, unless they keep what they know: `renew` starts them again.
         Returns False when it cannot, because a node is a process or a peer that is played, was
-        killed or started anew since, keeps its records where others do too, or lost a connection
-        for good: stop the mesh then, and start another.
+        killed or started anew since, keeps its records where others do too, has metrics, which only
+        grow, or lost a connection for good: stop the mesh then, and start another.
         """
         if not self._started or len(self._checkpoints) < len(self._nodes) or self._doubtful:
             return False
@@ -364,6 +365,7 @@ class Mesh:
             if node.node.peer is None
             and node.collector is not None
             and hasattr(node.collector, "checkpoint")
+            and _METRICS not in dict(node.node.environment)
         }
 
     async def _clear(self, grace: timedelta | None = None) -> None:

@@ -26,12 +26,14 @@ def dial(
     max_message_bytes: int,
     outgoing: Outgoing | None = None,
     own_port: bool = False,
+    name: str | None = None,
     tls: ClientTls | None = None,
 ) -> grpc.aio.Channel:
     """Returns a channel of its own connection; nothing is sent before it is used.
 
     `outgoing` is what it carries, None for plaintext without a token; `own_port` is whether the
-    collector dials itself. `tls` is for who is no collector, in the place of `outgoing`.
+    collector dials itself, and `name` what a certificate must carry where that is not the host of
+    the address. `tls` is for who is no collector, in the place of `outgoing`.
     """
     target = resolved_target(address)
     options = (
@@ -49,14 +51,16 @@ def dial(
         return tls.channel(target, options)
     if outgoing is None:
         return grpc.aio.insecure_channel(target, options=options)
-    return outgoing.channel(target, options, own_port=own_port)
+    return outgoing.channel(target, options, own_port=own_port, name=name)
 
 
-async def why_unreachable(address: str, *, outgoing: Outgoing | None, seconds: float) -> str | None:
+async def why_unreachable(
+    address: str, *, outgoing: Outgoing | None, seconds: float, name: str | None = None
+) -> str | None:
     """Returns why who listens at the address and this collector do not understand each other:
     that one speaks TLS and the other does not, or whose certificate is not trusted.
 
-    None where that is not it, or it is not found within `seconds`.
+    `name` is as for `dial`. None where that is not it, or it is not found within `seconds`.
     """
     from collector_reference.security import diagnosis
 
@@ -66,4 +70,4 @@ async def why_unreachable(address: str, *, outgoing: Outgoing | None, seconds: f
     except SettingsError:
         # The files are being changed; channels go on with the former.
         return None
-    return await diagnosis.why_unreachable(address, context, seconds=seconds)
+    return await diagnosis.why_unreachable(address, context, name=name, seconds=seconds)

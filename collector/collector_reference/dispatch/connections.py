@@ -7,17 +7,18 @@ was made is in `keeping`, telling peers of changes in `telling`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import grpc.aio
 
-from collector_reference.addresses import is_peer_address
+from collector_reference.addresses import is_peer_address, parse_listen
 from collector_reference.channels import dial, why_unreachable
 from collector_reference.dispatch.breaker import Breaker
 from collector_reference.dispatch.checkpoints import Checkpoint, PeerRecord
-from collector_reference.dispatch.dialects import Dialect
+from collector_reference.dispatch.dialects import Dialect, split_dialect
 from collector_reference.dispatch.discovery import follow
 from collector_reference.dispatch.health_checks import HealthChecks
 from collector_reference.dispatch.keeping import Keeping, connect_until_done
@@ -48,6 +49,8 @@ class Connections:
         self._outgoing = outgoing
         self._own = tuple(dict.fromkeys(settings.namespaces))
         self._addresses: tuple[str, ...] = ()
+        self._names: dict[str, str] = {}
+        """By which name an address was found: it is what its certificate has to carry."""
         self._table = PeerTable(settings.routing.balancing)
         self._background: set[asyncio.Task[None]] = set()
         self._retired: set[grpc.aio.Channel] = set()
@@ -78,18 +81,21 @@ class Connections:
             self._spawn(connect_until_done(address, self.connect_to))
         routing = self._settings.routing
         for name in routing.discover:
+            host = parse_listen(split_dialect(name)[1]).host
             self._spawn(
                 follow(
                     name,
                     every=routing.discover_interval,
-                    connect=lambda address: self._spawn(
-                        connect_until_done(address, self.connect_to)
-                    ),
+                    connect=functools.partial(self._found, host),
                 )
             )
         if routing.health_check is not None:
             checks = HealthChecks(routing.health_check, self._table, back=self.doubt)
             self._spawn(checks.run())
+
+    def _found(self, host: str, address: str) -> asyncio.Task[None]:
+        self._names[split_dialect(address)[1]] = host
+        return self._spawn(connect_until_done(address, self.connect_to))
 
     # What is connected
 
@@ -191,7 +197,12 @@ class Connections:
             await peer.channel.close()
             if isinstance(error, PeerUnreachable):
                 seconds = end - asyncio.get_running_loop().time()
-                reason = await why_unreachable(address, outgoing=self._outgoing, seconds=seconds)
+                reason = await why_unreachable(
+                    address,
+                    outgoing=self._outgoing,
+                    name=self._names.get(address),
+                    seconds=seconds,
+                )
                 if reason is not None:
                     raise PeerUnreachable(address, reason) from error
             raise
@@ -279,6 +290,7 @@ class Connections:
             address,
             max_message_bytes=self._settings.max_message_bytes,
             outgoing=self._outgoing,
+            name=self._names.get(address),
         )
 
     def _breaker(self) -> Breaker | None:

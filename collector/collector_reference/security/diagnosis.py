@@ -24,10 +24,15 @@ _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS
 
 
 async def why_unreachable(
-    address: str, context: ssl.SSLContext | None, *, seconds: float = MOST_SECONDS
+    address: str,
+    context: ssl.SSLContext | None,
+    *,
+    name: str | None = None,
+    seconds: float = MOST_SECONDS,
 ) -> str | None:
     """Returns what is wrong between a client and who listens at the address, None where nothing
-    is found within `seconds`. `context` is how the client dials, None for plaintext.
+    is found within `seconds`. `context` is how the client dials, None for plaintext, and `name`
+    what a certificate must carry, the host of the address when None.
     """
     place = host_and_port(address)
     if place is None:
@@ -36,7 +41,7 @@ async def why_unreachable(
         async with asyncio.timeout(min(seconds, MOST_SECONDS)):
             if context is None:
                 return await _of_plaintext(*place)
-            return await _of_tls(*place, context)
+            return await _of_tls(*place, context, name)
     except (OSError, TimeoutError):
         return None
 
@@ -47,13 +52,15 @@ async def _of_plaintext(host: str, port: int) -> str | None:
     return None
 
 
-async def _of_tls(host: str, port: int, context: ssl.SSLContext) -> str | None:
+async def _of_tls(host: str, port: int, context: ssl.SSLContext, name: str | None) -> str | None:
     tls = await _speaks_tls(host, port)
     # Some servers hang up at a greeting that they do not understand.
     if tls is False or (tls is None and await _speaks_plaintext(host, port)):
         return "TLS against plaintext: it speaks plaintext, and was dialled with TLS"
     try:
-        reader, writer = await asyncio.open_connection(host, port, ssl=context)
+        reader, writer = await asyncio.open_connection(
+            host, port, ssl=context, server_hostname=name or host
+        )
     except ssl.SSLCertVerificationError as error:
         return f"its certificate is not trusted: {error.verify_message}"
     except ssl.SSLError as error:

@@ -41,19 +41,22 @@ class Outgoing:
         self.token = token
         """None: it presents none."""
 
-    def channel(self, target: str, options: Options, *, own_port: bool) -> grpc.aio.Channel:
-        """Returns a channel to a gRPC target; `own_port` where that is the collector itself."""
+    def channel(
+        self, target: str, options: Options, *, own_port: bool, name: str | None = None
+    ) -> grpc.aio.Channel:
+        """Returns a channel to a gRPC target; `own_port` where that is the collector itself, and
+        `name` what its certificate must carry where that is not the host of the target.
+        """
         identity = self.identity
 
         def opened() -> grpc.aio.Channel:
             if identity is None:
                 return grpc.aio.insecure_channel(target, options=tuple(options))
-            if not own_port:
-                return grpc.aio.secure_channel(
-                    target, identity.channel_credentials(), options=tuple(options)
-                )
-            credentials, name = identity.own_credentials()
-            named = () if name is None else (("grpc.ssl_target_name_override", name),)
+            if own_port:
+                credentials, carried = identity.own_credentials()
+            else:
+                credentials, carried = identity.channel_credentials(), name
+            named = () if carried is None else (("grpc.ssl_target_name_override", carried),)
             return grpc.aio.secure_channel(target, credentials, options=(*options, *named))
 
         version = None if identity is None else lambda: identity.version

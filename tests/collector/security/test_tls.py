@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from collector_harness.certificates import Authority
-from collector_reference import CollectorSettings, SettingsError
+from collector_reference import CollectorSettings, RoutingSettings, SettingsError
 from collector_reference.security.values import TlsSettings
 from collector_reference.wire.registry_pb2 import ListServicesRequest
 
@@ -97,6 +97,32 @@ async def test_peers_connect_and_route_both_ways_over_tls(
     at_east = caller(east.address, trusting=authority, showing=shown)
     assert who(await at_west.dispatch("shop", "Get", service="Orders")) == "from east"
     assert who(await at_east.dispatch("shop", "Get", service="Stock")) == "from west"
+
+
+async def test_a_peer_that_is_found_by_a_name_must_be_certified_by_it(
+    field, files, authority, caplog
+):
+    """As in DNS: the addresses of a name are nowhere in its certificate."""
+    caplog.set_level(logging.INFO, logger="collector_reference")
+    named, numbered = files("named"), files("numbered")
+    named.renew(authority, names=("localhost",))
+    numbered.renew(authority, names=("127.0.0.1",))
+    peers = [
+        await field.collector(name, namespaces=("shop",), tls=each.settings())
+        for name, each in (("named", named), ("numbered", numbered))
+    ]
+    names = tuple(f"localhost:{peer.address.rpartition(':')[2]}" for peer in peers)
+    west = await field.collector(
+        "west",
+        namespaces=("shop",),
+        tls=files("west").settings(),
+        routing=RoutingSettings(discover=names),
+    )
+    await field.until(
+        lambda: [each.collector_id for each in west.connections() if each.established] == ["named"]
+    )
+    await field.until(lambda: "its certificate is not trusted" in caplog.text)
+    assert "certificate is not valid for 'localhost'" in caplog.text
 
 
 async def test_a_remote_registry_is_asked_over_tls(field, files, caller, authority):

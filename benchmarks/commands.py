@@ -81,6 +81,8 @@ def timed_pytest(
         environment={
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTEST_ADDOPTS": "",
+            # Each run is as the first one after a checkout, whoever measures.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": os.pathsep.join(paths),
         },
         says=f"{passed} passed",

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.commands import timed_command
 from benchmarks.contests import Contest, Figure, Measure, Sides
+from benchmarks.installed import installed
 from benchmarks.ratios import Target
 
 __all__ = ["CONTESTS"]
@@ -33,7 +34,13 @@ async def _open_help() -> AsyncIterator[Sides]:
         def python() -> Measure:
             return timed_command([sys.executable, "-c", ""], folder=Path(scratch), runs=RUNS)
 
-        ours = timed_command([command, "--help"], folder=Path(scratch), runs=RUNS, says="Usage")
+        ours = timed_command(
+            [command, "--help"],
+            folder=Path(scratch),
+            environment={"PYTHONPATH": str(installed())},
+            runs=RUNS,
+            says="Usage",
+        )
         yield Sides(floor=python(), ours=ours, again=python())
 
 
@@ -48,7 +55,11 @@ async def _open_pytest(plugins: Callable[[], Sequence[str]]) -> AsyncIterator[Si
             return timed_command(
                 [sys.executable, "-m", "pytest", "-q", *options, "test_nothing.py"],
                 folder=folder,
-                environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+                environment={
+                    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                    "PYTEST_ADDOPTS": "",
+                    "PYTHONPATH": str(installed()),
+                },
                 runs=RUNS,
                 says="1 passed",
             )

@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks import peers_tavern, thousand
 from benchmarks.commands import timed_command, timed_pytest
 from benchmarks.contests import Contest, Figure, Measure, Sides
+from benchmarks.installed import installed
 from benchmarks.ratios import Target
 from benchmarks.serving import served
 from collector_reference import Collector, CollectorSettings
@@ -70,13 +71,18 @@ def _by_command(folder: Path) -> Measure:
     return timed_command(
         [command, "run", ".", "-j", str(WIDTH)],
         folder=folder,
+        environment={"PYTHONPATH": str(installed())},
         says=f"{thousand.COUNT} passed, 0 failed",
     )
 
 
 def _as_items(folder: Path) -> Measure:
     return timed_pytest(
-        sys.executable, folder=folder, plugin="collector-harness", passed=thousand.COUNT
+        sys.executable,
+        folder=folder,
+        plugin="collector-harness",
+        passed=thousand.COUNT,
+        import_paths=(installed(),),
     )
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from benchmarks import thousand
 from benchmarks.commands import timed_pytest
 from benchmarks.contests import Contest, Figure, Measure, Sides
+from benchmarks.installed import installed
 from benchmarks.ratios import Target
 
 __all__ = ["CONTESTS"]
 
-ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = range(thousand.COUNT)
 
 _TEST = """\
@@ -62,7 +62,7 @@ async def _open(*, many: bool) -> AsyncIterator[Sides]:
                 folder=folder,
                 plugin=plugin,
                 passed=thousand.COUNT,
-                import_paths=(ROOT,),
+                import_paths=(installed(),),
             )
 
         yield Sides(
@@ -76,8 +76,9 @@ def _contest(layout: str, *, many: bool) -> Contest:
     figure = Figure(
         name="time",
         what=f"pytest collects and runs the 1,000 one-call scenarios of P8, {layout}, on one "
-        "shared mesh, validation on, other plugins off; floor: plain pytest with one sync stub "
-        "call each to a bare server in process, laid out alike",
+        "shared mesh, validation on, other plugins off, packages with bytecode and tests without; "
+        "floor: plain pytest with one sync stub call each to a bare server in process, laid out "
+        "alike",
         unit="ms",
         target=Target.at_most(1.2),
     )

@@ -44,7 +44,7 @@ class Meshes:
     @cached_property
     def target(self) -> Target:
         """The collector under test."""
-        return self.options.parse_target()
+        return self.options.the_target()
 
     @property
     def runtime(self) -> Runtime:

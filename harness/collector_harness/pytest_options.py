@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,12 +40,16 @@ class HarnessOptions:
     """Where fresh databases of services are made, as the user named it."""
     scenarios: bool
     """Whether `*.scenario.yaml` files are collected."""
+    parsed_target: Target | None = None
+    """The target as a value, read where pytest was started; None for the reference, since
+    nothing is imported for it before it is needed.
+    """
 
-    def parse_target(self) -> Target:
-        """Returns the target as a value; raises `InvalidInput` saying what it should be."""
-        from collector_harness.targets import parse_target
+    def the_target(self) -> Target:
+        """Returns the target as a value."""
+        from collector_harness.targets import Reference
 
-        return parse_target(self.target)
+        return self.parsed_target or Reference()
 
     def parse_databases(self) -> FreshDatabases:
         """Returns where fresh databases are made; raises `InvalidInput`."""
@@ -104,7 +108,7 @@ def read_options(config: pytest.Config) -> HarnessOptions:
     target = config.getoption("--collector-target")
     databases = config.getoption("--collector-databases")
     options = HarnessOptions(
-        target=config.getini("collector_target") if target is None else target,
+        target=_configured_target(config) if target is None else target,
         seed=seed,
         databases=databases
         or config.getini("collector_databases")
@@ -114,7 +118,7 @@ def read_options(config: pytest.Config) -> HarnessOptions:
     )
     if options.target != _REFERENCE:
         try:
-            options.parse_target()
+            options = replace(options, parsed_target=_parsed(options.target))
         except InvalidInput as error:
             named = "collector_target" if target is None else "--collector-target"
             raise pytest.UsageError(f"{named}: {error}") from error
@@ -124,6 +128,27 @@ def read_options(config: pytest.Config) -> HarnessOptions:
         except InvalidInput as error:
             raise pytest.UsageError(f"--collector-databases: {error}") from error
     return options
+
+
+def _configured_target(config: pytest.Config) -> str:
+    """Returns what the configuration file says; a target file lies where that file says it does,
+    from wherever pytest is started.
+    """
+    text: str = config.getini("collector_target")
+    if text == _REFERENCE or config.inipath is None:
+        return text
+    from collector_harness.targets import names_a_file
+
+    if not names_a_file(text):
+        return text
+    file = config.inipath.parent / text.strip()
+    return os.path.relpath(file, config.invocation_params.dir)
+
+
+def _parsed(text: str) -> Target:
+    from collector_harness.targets import parse_target
+
+    return parse_target(text)
 
 
 def _seed(config: pytest.Config) -> int:

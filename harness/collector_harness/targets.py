@@ -27,6 +27,7 @@ __all__ = [
     "Ready",
     "Reference",
     "Target",
+    "names_a_file",
     "parse_target",
     "split_address",
 ]
@@ -197,9 +198,14 @@ class PythonTarget:
 Target = Reference | ExecTarget | AttachTarget | PythonTarget
 
 
+def names_a_file(text: str) -> bool:
+    """Tells whether a text names a target by its file, rather than saying what it is."""
+    return text.strip().endswith((".yaml", ".yml")) and ":" not in text.strip()[2:]
+
+
 def parse_target(text: str) -> Target:
     """Returns the target that a text names; raises `InvalidInput` saying what it should be."""
-    if text.strip().endswith((".yaml", ".yml")) and ":" not in text.strip()[2:]:
+    if names_a_file(text):
         # Reading files takes pydantic, which most runs of pytest do without.
         from collector_harness.target_file import load_target
 

@@ -54,6 +54,72 @@ def test_the_command_line_wins_over_the_file(project) -> None:
     assert result.parseoutcomes() == {"passed": 1}
 
 
+TARGET_FILE = {
+    "target.yaml": """
+        version: 1
+        launch: {exec: "{executable} -m collector_reference"}
+    """,
+    "tests/test_it.py": """
+        def test_it(tmp_path, monkeypatch, topology_factory):
+            monkeypatch.chdir(tmp_path)
+            with topology_factory("nodes: {west: {}}") as mesh:
+                assert mesh["west"].collector is None
+    """,
+}
+"""A target file, and a test that has gone elsewhere before it first needs the target."""
+
+
+@pytest.mark.parametrize("folder", [".", "tests"])
+def test_a_target_file_of_the_settings_is_found_from_every_folder(
+    project, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    settings = {"pytest.ini": "[pytest]\ncollector_target = target.yaml\n"}
+    pytester = project({**TARGET_FILE, **settings})
+    monkeypatch.chdir(pytester.path / folder)
+
+    assert pytester.runpytest_subprocess().parseoutcomes() == {"passed": 1}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "in a worker"])
+def test_a_target_file_of_the_command_line_is_found_where_pytest_is_started(
+    project, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+) -> None:
+    pytester = project(TARGET_FILE)
+    monkeypatch.chdir(pytester.path / "tests")
+
+    result = pytester.runpytest_subprocess("--collector-target", "../target.yaml", *workers)
+
+    assert result.parseoutcomes() == {"passed": 1}
+
+
+def test_nodes_with_handlers_of_their_own_stay_reference_collectors(project) -> None:
+    pytester = project(
+        {
+            "test_it.py": """
+                import pytest
+
+                class Shop:
+                    def Open(self, request, context):
+                        return "open"
+
+                @pytest.mark.topology(
+                    nodes={"west": {"probe": ["shop"]}, "east": {"serves": {"shop": Shop}}},
+                    links=["west -> east"],
+                )
+                def test_it(topology):
+                    assert topology["west"].collector is None
+                    assert topology["east"].collector is not None
+                    assert topology["west"].serve("shop", "conformance.Probe", "WhoAmI").output
+                    assert topology["east"].serve("shop", "Shop", "Open").output == "open"
+            """
+        }
+    )
+
+    result = pytester.runpytest_subprocess("--collector-target", "process:reference")
+
+    assert result.parseoutcomes() == {"passed": 1}
+
+
 def test_a_fresh_seed_is_chosen_and_shown(project) -> None:
     pytester = project(NOTHING)
     shown = [

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+import collector_harness
 
 HEAVY = ("grpc", "google.protobuf", "pydantic", "yaml", "faker", "rich", "click")
 
@@ -41,7 +47,8 @@ def test_a_run_without_meshes_imports_nothing_heavy(project) -> None:
     assert result.parseoutcomes() == {"passed": 1}
 
 
-def test_the_environment_of_the_process_stays_as_it_is(project, scenarios) -> None:
+@pytest.mark.parametrize("target", ["reference", "process:reference"])
+def test_the_environment_of_the_process_stays_as_it_is(project, scenarios, target: str) -> None:
     pytester = project(
         {
             "calls.scenario.yaml": scenarios["passing"],
@@ -62,7 +69,16 @@ def test_the_environment_of_the_process_stays_as_it_is(project, scenarios) -> No
         }
     )
 
-    result = pytester.runpytest_subprocess("-s")
+    result = pytester.runpytest_subprocess("-s", "--collector-target", target)
 
     assert result.parseoutcomes() == {"passed": 3}
     result.stdout.fnmatch_lines(["changed: set()"])
+
+
+def test_only_what_pytest_makes_public_is_used() -> None:
+    package = Path(collector_harness.__file__).parent
+    users = {path.name: path.read_text() for path in package.rglob("*.py")}
+    users = {name: text for name, text in users.items() if "import pytest" in text}
+    assert {"pytest_plugin.py", "scenario_items.py"} <= users.keys()
+    private = r"\b(?:from|import) _pytest|\b(?:pytest|config|parser|session|request|parent)\._\w+"
+    assert {name: used for name, text in users.items() if (used := re.findall(private, text))} == {}

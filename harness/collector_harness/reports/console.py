@@ -40,7 +40,7 @@ _OUTCOMES: Mapping[Outcome, Span] = {
     Outcome.FAILED: Span("FAILED  ", "bad"),
     Outcome.CRASHED: Span("CRASHED ", "bad"),
     Outcome.ERROR: Span("ERROR   ", "bad"),
-    Outcome.UNSUPPORTED: Span("left out", "warning"),
+    Outcome.UNSUPPORTED: Span("left out  ", "warning"),
 }
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from typing import Any
+
+import pytest
+
+from collector_harness.errors import ExitCode
 
 Run = Callable[..., Any]
 Write = Callable[..., str]
@@ -157,6 +162,20 @@ def test_namespaces_that_are_no_list_are_an_error(run_all: Run, alone: Write) ->
     steps = '- connect: {node: only, namespaces: "${case.text}"}\n'
     failure = run_all(alone(steps, rest="cases: {c: {text: shop}}\n")).failure
     assert failure.message == "'${case.text}' became a wrong value: it is not a list"
+
+
+def test_more_peers_than_this_process_may_have_open_files_for_are_no_fault_of_the_collector(
+    run_all: Run, alone: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2_000, 2_000))
+    steps = """\
+    - connect: {collector_id: guest, address: "${node.only.address}", namespaces: [none], count: 3}
+    - connect: {collector_id: more, address: "${node.only.address}", namespaces: [none], count: 999}
+    """
+    ran = run_all(alone(steps))
+    assert ran.exit_code is ExitCode.ENVIRONMENT_LACKS
+    assert "connecting 999 peers needs about " in ran.failure.message
+    assert "open files, but this process may have 2000" in ran.failure.message
 
 
 def test_what_a_node_logged_is_observed(run_all: Run, alone: Write) -> None:

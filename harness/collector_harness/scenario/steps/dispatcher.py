@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collector_harness.client import Reply
 from collector_harness.client.bulk import connect_many
+from collector_harness.mesh.descriptors import make_room
 from collector_harness.scenario.model import ConnectStep, DispatchStep, ServeStep
 from collector_harness.scenario.steps.base import Answer, Place, answer_of
 
@@ -55,12 +56,16 @@ async def connect(step: ConnectStep, at: Place) -> Answer:
     if peer.namespaces is not None:
         namespaces = at.scope.texts(peer.namespaces)
     if peer.count is not None:
+        client, count = at.client(step), at.scope.count(peer.count)
+        # A collector dials each peer: where both live in this process, it has both ends.
+        ends = 1 if at.mesh[client.node].collector is None else 2
+        make_room(ends * count, what=f"connecting {count} peers")
         reply = await connect_many(
-            at.client(step),
+            client,
             collector_id,
             address,
             namespaces,
-            at.scope.count(peer.count),
+            count,
             metadata=at.metadata(step),
             timeout=at.deadline(step),
         )

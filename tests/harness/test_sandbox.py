@@ -49,6 +49,16 @@ REFUSED = {
     "definitions of another suite": HEAD + "steps: [{use: '../../../etc/passwd#root'}]\n",
     "definitions by an absolute path": HEAD + "steps: [{use: '/etc/passwd#root'}]\n",
     "a pattern that is none": HEAD + "steps: [{check: {'${seed}': {$regex: '('}}}]\n",
+    "attributes in a key": HEAD + "steps: [{check: {'${seed}': {'${env.__class__.x}': 1}}}]\n",
+    "attributes of a module": HEAD + "steps: [{check: {'${case.__init__}': x}}]\n",
+    "bytes without end": HEAD + "steps: [{tcp: hub, send: {$bytes: 1000000000000}}]\n",
+    "bytes without end in a case": HEAD + "cases: {a: {b: {$bytes: 1000000000000}}}\n" + STEPS,
+    "aliases of merged keys": HEAD + STEPS + "tags: {<<: *a}\n" + BOMB,
+    "a handler from nowhere": HEAD.replace("probe:", "serves: {shop: ['../../x.py:X']}, probe:")
+    + STEPS,
+    "certificates from nowhere": HEAD.replace("probe:", "tls: {cert: /no, key: /no}, probe:")
+    + STEPS,
+    "descriptors from nowhere": HEAD.replace("probe:", "protos: [/dev/null/x], probe:") + STEPS,
     "a NUL in a name": HEAD.replace("hub:", '"h\\0b":') + STEPS,
 }
 
@@ -99,6 +109,8 @@ def test_a_file_that_is_no_such_file_is_told_without_what_is_in_it(
 
 
 HANDLER = '''\
+import logging
+
 class Hostile:
     def Speak(self, value, context):
         """Escapes of terminals, of Markdown and HTML, and letters that turn the line round."""
@@ -120,6 +132,11 @@ class Hostile:
 
     def Count(self, value, context):
         return {"many": [{"n": n} for n in range(20_000)]}
+
+    def Fail(self, value, context):
+        """In a status, and in a log."""
+        logging.getLogger("collector_reference").error("\\x1b[2Jowned\\u202e" + "z" * 1_000_000)
+        raise ValueError("\\x1b[2J\\u202e" + "x" * 3_000_000 + "\\r\\n::error::owned")
 '''
 
 
@@ -134,11 +151,19 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         topology:
           nodes:
             hub: {namespaces: [shop], serves: {shop: ["hostile_target.py:Hostile"]}}
+          links: [hub -> liar]
+        peers:
+          liar:
+            behaviour: lying
+            namespaces: [shop]
+            answers:
+              Connect: {patch: {target_collector_id: "\\e[31mliar\\u202e"}}
         cases:
           speak: {method: Speak, part: {escape: x, turned: x, markup: x, control: x}}
           shout: {method: Shout, part: {much: x}}
           nest: {method: Nest, part: {deep: x}}
           count: {method: Count, part: {many: []}}
+          fail: {method: Fail, part: x}
         steps:
           - dispatch: shop/Hostile.${case.method}
             deadline: 30s
@@ -172,7 +197,7 @@ def test_no_answer_harms_who_reads_what_is_told_of_it(
 
     out, err = capsys.readouterr()
     assert code == 1, err
-    assert "4 failed" in out
+    assert "5 failed" in out
     assert dangerous(out + err) == set()
     if not verbose:
         assert len(out) < 100_000

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from collector_harness.documents import did_you_mean
 from collector_harness.plugins import installed_matchers
 from collector_harness.scenario.matching import MATCHERS, OWN_MATCHERS
-from collector_harness.scenario.values import MADE, is_made
+from collector_harness.scenario.values import MADE, MOST_BYTES, is_made
 
 __all__ = [
     "STATUSES",
@@ -198,6 +198,8 @@ def _count_faults(counts: Mapping[str, object], place: Location) -> Iterator[Fin
         if not number and "${" not in str(count):
             told = "for example {$bytes: 1000, less: 10}"
             yield Finding((*place, name), f"{name} needs a number of bytes", told)
+        elif isinstance(count, int) and count > MOST_BYTES:
+            yield Finding((*place, name), f"{count} bytes are more than {MOST_BYTES}", None)
 
 
 def payload_faults(value: object, place: Location) -> Iterator[Finding]:

@@ -226,7 +226,7 @@ class Collector(Registration):
         await self._health.set(serving=False)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(window):
-                await self._connections.leave()
+                await asyncio.gather(*(p.leave() for p in (self._connections, self._meeting) if p))
         self._guard.draining = True
         seconds = max(seconds - window - (asyncio.get_running_loop().time() - begun), 0)
         with contextlib.suppress(TimeoutError):

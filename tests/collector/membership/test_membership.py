@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from aetcd import rpc
 
 from collector_reference import CollectorSettings, SettingsError
+from collector_reference.registry import etcd_client
 from collector_reference.registry.notation import EtcdMembership
 
 PROBE = "conformance.Probe"
@@ -67,6 +69,43 @@ async def test_a_member_that_leaves_is_forgotten_at_once(field, etcd):
     await field.until(lambda: peers_of(stays) == {"b"})
     await leaves.stop(timedelta(seconds=1))
     await field.until(lambda: stays.connections() == ())
+
+
+async def test_a_member_that_leaves_is_forgotten_before_its_last_call_has_ended(field, etcd):
+    """OPS-003: nobody new finds a collector that is about to end, and it ends what it does."""
+    membership = membership_in(etcd, seconds=600)
+    stays = await field.collector("a", membership=membership, namespaces=("users",))
+    leaves = await field.collector("b", membership=membership, namespaces=("users",))
+    begun, freed = asyncio.Event(), asyncio.Event()
+
+    async def handler(_input, _context):
+        begun.set()
+        await freed.wait()
+        return "done"
+
+    leaves.register_service("users", "S", "M", handler)
+    await field.until(lambda: peers_of(stays) == {"b"})
+    call = asyncio.create_task(field.caller(stays.address).dispatch("users", "S", "M"))
+    await begun.wait()
+    stopping = asyncio.create_task(leaves.stop())
+    await field.until(lambda: stays.connections() == ())
+    assert not stopping.done()
+    freed.set()
+    assert (await call).status.code == 200
+    await stopping
+
+
+async def test_a_stop_does_not_wait_for_an_etcd_that_hangs(field, own_etcd, monkeypatch):
+    """The window of refusing bounds it: the entry goes when its lease runs out."""
+    alone = await field.collector("a", membership=membership_in(own_etcd), namespaces=("users",))
+    monkeypatch.setattr(etcd_client, "_ATTEMPT", 600.0)
+    own_etcd.pause(0)
+    try:
+        # The connection itself would be given up after 13 s.
+        async with asyncio.timeout(8):
+            await alone.stop(timedelta(seconds=1))
+    finally:
+        own_etcd.resume(0)
 
 
 async def test_a_member_that_comes_back_elsewhere_is_met_again(field, etcd, launched):

@@ -31,7 +31,12 @@ def test_every_command_of_the_tutorial_does_what_it_says(reader) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", [pytest.param(text, id=title) for title, text in sections("cookbook.md")]
+    "recipe",
+    [
+        pytest.param(text, id=title)
+        for page in ("cookbook.md", "pytest.md")
+        for title, text in sections(page)
+    ],
 )
 def test_a_recipe_does_what_it_says(recipe: str, reader) -> None:
     assert reader.follow(recipe) >= 1

@@ -6,12 +6,18 @@ nothing that was there before is lost.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from collector_harness.commands.options import debug_option
+
+if TYPE_CHECKING:
+    from collector_harness.targets import Target
 
 __all__ = ["command"]
 
@@ -65,6 +71,7 @@ def command(folder: Path, target: str | None, force: bool) -> None:
                     hint="write exec:COMMAND, python:MODULE:FACTORY or attach:HOST:PORT",
                 )
             )
+        under_test = _from_folder(under_test, folder)
         files = target_files(under_test, version=installed_version())
         steps = verify_steps(under_test)
     for path in write_files(folder, files, force=force):
@@ -76,6 +83,25 @@ def command(folder: Path, target: str | None, force: bool) -> None:
         click.echo(f"  cd {printable(shlex.quote(str(folder)))}")
     for step in steps:
         click.echo(f"  {step}")
+
+
+def _from_folder(target: Target, folder: Path) -> Target:
+    """Returns a target whose relative paths to files that are there begin at `{folder}`, which is
+    the folder of its target file, wherever it is verified from.
+    """
+    from collector_harness.targets import ExecTarget
+
+    if not isinstance(target, ExecTarget):
+        return target
+    command = tuple(
+        f"{{folder}}/{os.path.relpath(word, folder)}"
+        if ("/" in word or (place and Path(word).suffix))
+        and not Path(word).is_absolute()
+        and os.path.isfile(word)  # noqa: PTH113 - any text
+        else word
+        for place, word in enumerate(target.command)
+    )
+    return replace(target, command=command)
 
 
 def write_files(folder: Path, files: Mapping[str, str], *, force: bool) -> tuple[Path, ...]:

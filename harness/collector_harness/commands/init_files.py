@@ -184,7 +184,14 @@ steps:
 
 _VERIFY_JOBS: Final = """\
       # Build the collector here.
-      - run: collector-harness verify target.yaml --known-failures known-failures.yaml
+      - run: >-
+          collector-harness verify target.yaml --known-failures known-failures.yaml
+          --html verdict.html --markdown verdict.md
+      - run: cat verdict.md >> "$GITHUB_STEP_SUMMARY"
+        if: always()
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with: {name: verdict, path: verdict.html}
       - run: collector-harness run tests --target target.yaml
 """
 

@@ -65,6 +65,28 @@ def test_a_target_becomes_a_file_that_stands_for_the_same(
     load_scenario(file.parent / "tests" / "routing.scenario.yaml")
 
 
+def test_a_collector_that_is_there_is_found_from_the_skeleton(run, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    for name in ("collector", "src/main.js"):
+        (tmp_path / name).touch()
+
+    run("init", "--target", "exec:./collector --x=./src src/main.js other.js", "made/here")
+
+    made = load_target(tmp_path / "made/here/target.yaml")
+    beside = f"{tmp_path}/made/here/../.."
+    assert made.command == (
+        *(f"{beside}/collector", "--x=./src", f"{beside}/src/main.js", "other.js"),
+    )
+
+
+def test_the_workflow_in_the_documentation_is_the_one_that_it_writes(run, tmp_path: Path) -> None:
+    run("init", "--target", "exec:./my-collector", "mine")
+    written = (tmp_path / "mine/.github/workflows/collectors.yml").read_text()
+    page = Path(__file__).parents[3] / "docs/verify-your-collector.md"
+    shown = page.read_text().partition("```yaml workflow\n")[2].partition("```")[0]
+    assert shown == written
+
+
 def test_files_that_are_there_are_left_alone_and_nothing_else_is_written(
     run, tmp_path: Path
 ) -> None:

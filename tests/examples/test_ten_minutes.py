@@ -31,7 +31,7 @@ def test_an_author_gets_from_nothing_to_a_verdict(
         pytest.skip(f"{tool} is not installed")
     left_out = shutil.ignore_patterns("node_modules", "__pycache__")
     shutil.copytree(
-        repository / "examples" / example, tmp_path / "examples" / example, False, left_out
+        repository / "examples" / example, tmp_path / "examples" / example, ignore=left_out
     )
     ran = [line for line in commands((repository / PAGE).read_text()) if example in line]
     assert ran[-1].startswith("collector-harness ")

@@ -16,12 +16,16 @@ from collector_harness.scenario.handlers import Handlers
 from collector_harness.scenario.model import (
     CallStep,
     DispatchStep,
+    LookupStep,
     MethodName,
     RpcStep,
     ServeStep,
+    ServiceName,
     Step,
     StreamStep,
+    ValidateStep,
 )
+from collector_harness.scenario.values import Template
 from collector_harness.topology.values import Topology
 
 __all__ = ["PROBE_METHODS", "name_problems"]
@@ -70,6 +74,10 @@ def name_problems(
                 for message, hint in _of_method(step.method, namespaces, handlers):
                     place = document.position((*location, step.action))
                     yield Problem(message=message, position=place, hint=hint)
+        elif isinstance(step, LookupStep | ValidateStep):
+            for message, hint in _of_record(step, handlers):
+                place = document.position((*location, step.action))
+                yield Problem(message=message, position=place, hint=hint)
         elif isinstance(step, CallStep | StreamStep) and "${" not in step.rpc:
             for message, hint, field in _of_call(step.rpc, _requests(step)):
                 within = field or (step.action,)
@@ -103,6 +111,24 @@ def _of_method(
         )
     elif name.service and name.service != _PROBE and name.method:
         yield from handlers.faults(name.namespace, name.service, name.method)
+
+
+def _of_record(
+    step: LookupStep | ValidateStep, handlers: Handlers
+) -> Iterator[tuple[str, str | None]]:
+    """Holds what is asked of a registry against what is registered, where it must be there."""
+    name: MethodName | ServiceName | Template
+    if isinstance(step, LookupStep):
+        name = step.service
+    else:
+        name, response = step.method, (step.expect or {}).get("response")
+        if not isinstance(response, Mapping) or response.get("is_valid") is not True:
+            return  # that it is not valid is an answer like any other
+    method = name.method if isinstance(name, MethodName) else None
+    if isinstance(name, Template) or not name.namespace or not name.service:
+        return
+    if "${" not in f"{name.namespace}{name.service}{method}":
+        yield from handlers.registry_faults(name.namespace, name.service, method)
 
 
 def _requests(step: CallStep | StreamStep) -> list[tuple[Location, object]]:

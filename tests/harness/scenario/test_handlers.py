@@ -135,3 +135,55 @@ def test_what_may_be_known_to_somebody_is_left_to_the_run(problems, changed) -> 
 
 def test_services_that_resemble_nothing_are_left_to_the_run(problems) -> None:
     assert problems(method="orders/Billing.Charge") == []
+
+
+REGISTER = (
+    "- register: {namespace: orders, service: Cart, methods: [Add, {name: Watch}]}\n    via: west\n"
+    "  - register: {namespace: orders, descriptor: {name: Till, method: [{name: Pay}]}}\n"
+    "    via: west\n  - "
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "message", "hint"),
+    [
+        (
+            "{lookup: orders/Crat, via: west}",
+            "nobody registers 'Crat' in the namespace 'orders'",
+            "did you mean 'Cart'?",
+        ),
+        (
+            "{validate: orders/Cart.Wacth, via: west, expect: {response: {is_valid: true}}}",
+            "the service 'Cart' is registered without a method 'Wacth'",
+            "did you mean 'Watch'?",
+        ),
+        (
+            "{validate: orders/Till.Refund, via: west, expect: {response: {is_valid: true}}}",
+            "the service 'Till' is registered without a method 'Refund'",
+            "its methods are: Pay",
+        ),
+    ],
+)
+def test_what_is_registered_under_another_name_is_told(
+    problems, step: str, message: str, hint: str
+) -> None:
+    (problem,) = problems(step=REGISTER + step)
+    assert problem[:2] == (f"{message}, and it is expected to be there", hint)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{lookup: orders/Cart, via: west}",
+        "{lookup: orders/Crat, via: west, expect: {status: NOT_FOUND}}",
+        "{lookup: orders/Ledger, via: west}",
+        "{lookup: users/Crat, via: west}",
+        "{validate: orders/Cart.Wacth, via: west}",
+        "{validate: orders/Cart.Watch, via: west, expect: {response: {is_valid: true}}}",
+        "{validate: orders/Cart.Nope, via: west, expect: {response: {is_valid: false}}}",
+        """{register: {namespace: orders, service: '${seed}'}, via: west}
+  - {lookup: orders/Crat, via: west}""",
+    ],
+)
+def test_what_may_be_registered_is_left_to_the_run(problems, step: str) -> None:
+    assert problems(step=REGISTER + step) == []

@@ -30,7 +30,9 @@ class TheLongWayRound(RegistryLink):
         return CachedValidator(asker, life=life, generation=generation)
 
 
-class _Shortcut:
+class Shortcut:
+    """A validator that looks into a store, and calls nobody."""
+
     def __init__(self, store):
         self._store = store
 
@@ -47,7 +49,7 @@ class SelfSufficient(Wiring):
             await super().prove(address)
             return
         self._answering = True
-        self._dispatcher.validator = _Shortcut(self._store)
+        self._dispatcher.validator = Shortcut(self._store)
 
     def watch(self):
         if self._links:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from asking import Shortcut
+
 from collector_reference import Collector
-from collector_reference.errors import NotRegistered
 
 _CALLS = logging.getLogger("collector_reference.calls")
 
@@ -49,16 +50,7 @@ class SelfTaught(Collector):
 
     async def start(self):
         await super().start()
-        self.set_registry_validator(_Shortcut(self._store))
-
-
-class _Shortcut:
-    def __init__(self, store):
-        self._store = store
-
-    async def validate_service_method(self, namespace, service, method, *, time_left=None):
-        if not self._store.has_method(namespace, service, method):
-            raise NotRegistered(f"{namespace}/{service}.{method}")
+        self.set_registry_validator(Shortcut(self._store))
 
 
 class TightLipped(Collector):

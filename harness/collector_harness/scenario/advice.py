@@ -36,6 +36,8 @@ def advice(error: Unmet, *, target: Target) -> str | None:
                 "does the collector under test carry the probe service? It is told to by "
                 "COLLECTOR_PROBE; `needs: [probe]` says that the scenario asks for it"
             )
+        case "NOT_FOUND":
+            return _on_links(error)
         case "UNAVAILABLE" if answer.values.get("layer") == "grpc":
             return (
                 f"nobody took the call at node '{answer.values.get('node')}': has it ended, is it "
@@ -66,6 +68,33 @@ def _deadline(error: Unmet) -> str:
     if isinstance(written, str):
         return written
     return "5s, the default" if error.at.defaults.deadline is None else "its defaults"
+
+
+def _on_links(error: Unmet) -> str | None:
+    """Returns what to do where nobody who could have served a dispatched call is linked with the
+    collector that was asked: a call is passed on once, and over links only.
+    """
+    assert error.answer is not None
+    written, topology = _written(error), error.at.mesh.topology
+    asked = error.answer.values.get("node")
+    namespace, _, _ = str(written.get("dispatch") or "").partition("/")
+    serving = [
+        node.name
+        for node in topology.nodes
+        if namespace in (*node.probe, *(each.namespace for each in node.serves))
+    ]
+    able = [name for name in serving if written.get("target") in (None, "", name)]
+    linked = [(link.source, link.target) for link in topology.links]
+    if (
+        not able
+        or asked in able
+        or any({asked, name} == {*pair} for name in able for pair in linked)
+    ):
+        return None
+    return (
+        f"'{able[0]}' serves '{namespace}', and no link joins it to '{asked}': a call is passed on "
+        f"once, and over links only; add `{asked} -> {able[0]}` to links"
+    )
 
 
 def _asks_its_own_probe(error: Unmet) -> bool:

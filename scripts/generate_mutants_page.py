@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
+
+from generated_file import keep
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/mutants.md"
@@ -57,18 +58,11 @@ def page() -> str:
     return _HEAD + "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Writes or checks the page; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare")
-    if not parser.parse_args().check:
-        PAGE.write_text(page())
-        return 0
-    if PAGE.exists() and PAGE.read_text() == page():
-        return 0
-    print("docs/mutants.md is not what the catalogue and the matrix say: write it anew")
-    return 1
+def main(arguments: list[str]) -> int:
+    """Returns 0 when the page is as it should be, or was made so, and 1 where it is not."""
+    otherwise = "docs/mutants.md is not what the catalogue and the matrix say: write it anew"
+    return keep(PAGE, page(), arguments, otherwise=otherwise)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from generated_file import keep
+
 from collector_harness.conformance.page import protocol_page
 
 FILE = Path(__file__).parents[1] / "docs/protocol.md"
@@ -14,14 +16,8 @@ FILE = Path(__file__).parents[1] / "docs/protocol.md"
 
 def main(arguments: list[str]) -> int:
     """Returns 0 when the page is as the catalogue says, or was made so, and 1 where it is not."""
-    text = protocol_page()
-    if FILE.exists() and text == FILE.read_text(encoding="utf-8"):
-        return 0
-    if "--check" in arguments:
-        print(f"{FILE.name} is not what the catalogue says; run scripts/generate_protocol_page.py")
-        return 1
-    FILE.write_text(text, encoding="utf-8")
-    return 0
+    otherwise = f"{FILE.name} is not what the catalogue says; run scripts/generate_protocol_page.py"
+    return keep(FILE, protocol_page(), arguments, otherwise=otherwise)
 
 
 if __name__ == "__main__":

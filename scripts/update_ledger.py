@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from generated_file import keep
+
 from collector_harness.conformance.ledger import ledger, written
 from collector_harness.conformance.requirements import catalogue
 from collector_harness.conformance.suite import load_suite
@@ -20,13 +22,8 @@ def main(arguments: list[str]) -> int:
     """Returns 0 when the ledger is complete, or was made so, and 1 when a check finds otherwise."""
     every = catalogue()
     text = written(ledger().updated(load_suite(catalogue=every), version=every.version))
-    if text == FILE.read_text(encoding="utf-8"):
-        return 0
-    if "--check" in arguments:
-        print(f"{FILE.name} does not list every case as it is; run scripts/update_ledger.py")
-        return 1
-    FILE.write_text(text, encoding="utf-8")
-    return 0
+    otherwise = f"{FILE.name} does not list every case as it is; run scripts/update_ledger.py"
+    return keep(FILE, text, arguments, otherwise=otherwise)
 
 
 if __name__ == "__main__":

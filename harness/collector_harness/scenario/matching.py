@@ -23,14 +23,13 @@ from collector_harness.scenario.kinds import ABSENT, type_of
 from collector_harness.scenario.model.terms import seconds_of
 from collector_harness.scenario.pairing import paired
 from collector_harness.scenario.rendering import render
+from collector_harness.scenario.searching import is_found
 from collector_harness.scenario.values import Given, decode_base64
 
 __all__ = ["ABSENT", "MATCHERS", "OWN_MATCHERS", "match", "matches", "type_of"]
 
 MAX_MISMATCHES = 50
 """Differences that are told; the rest is counted."""
-_MAX_SEARCHED = 100_000
-"""Characters of an answer that a regular expression is tried on."""
 _MAX_UNORDERED = 1_000
 _MAX_COMPARED = 1_000
 """Items of a list among which the nearest is looked for."""
@@ -176,10 +175,10 @@ def _absent(argument: object, actual: object, path: str) -> Found:
 
 def _regex(argument: object, actual: object, path: str) -> Found:
     try:
-        pattern = re.compile(str(argument))
+        found = is_found(str(argument), actual if isinstance(actual, str) else "")
     except re.error as error:
         raise InvalidInput(f"$regex '{argument}' is not a regular expression: {error}") from None
-    if not isinstance(actual, str) or pattern.search(actual[:_MAX_SEARCHED]) is None:
+    if not isinstance(actual, str) or not found:
         yield _mismatch(path, f"text that matches /{argument}/", actual)
 
 

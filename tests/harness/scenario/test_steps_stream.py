@@ -170,6 +170,7 @@ def test_all_four_kinds_are_called_by_a_script(run_all: Any, cart: Any) -> None:
     script: [{send: {count: 3}}]
     expect: {messages: [{id: 0}, {id: 1}, {id: 2}], headers: {tenant: [t1]}}
   - stream: shop.Cart/Fill
+    deadline: none
     script: [{send: {id: "${state}"}}, {send: {id: b}}, {half_close: true}]
     expect: {messages: [{ids: [NEW, b]}]}
   - stream: shop.Cart/Talk

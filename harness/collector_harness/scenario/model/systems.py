@@ -10,7 +10,13 @@ from collector_harness.documents.validation import Short, StrictModel
 from collector_harness.scenario.model.answers import HTTP, SQL, STREAM, answer_schema
 from collector_harness.scenario.model.base import AnsweringStep, Expectation, Metadata
 from collector_harness.scenario.model.modifiers import Payload
-from collector_harness.scenario.model.terms import Duration, ReplyPath, RpcName, Text
+from collector_harness.scenario.model.terms import (
+    Deadline,
+    Duration,
+    ReplyPath,
+    RpcName,
+    Text,
+)
 
 __all__ = ["HttpRequest", "HttpStep", "Line", "SqlStep", "StreamStep"]
 
@@ -62,7 +68,9 @@ class StreamStep(AnsweringStep):
     )
     via: Text | None = Field(default=None, description="The node to call.")
     metadata: Metadata | None = Field(default=None, description="Metadata to send.")
-    deadline: Duration | None = Field(default=None, description="The deadline of the call.")
+    deadline: Deadline | None = Field(
+        default=None, description="The deadline of the whole call, or none. 5s by default."
+    )
     expect: StreamExpectation | None = Field(
         default=None, description="What the whole answer must be."
     )

@@ -36,7 +36,7 @@ class WrittenService:
     """Public names that may be methods too, as they are set and not defined."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)  # each is read once, and is itself
 class _Module:
     names: Mapping[str, ast.stmt | None]
     """Each name that it has, with its definition where that is plain."""
@@ -66,10 +66,13 @@ def written_service(reference: str) -> WrittenService | None:
     """Returns the service that a reference leads to; None where its text does not tell it."""
     path = _source_of(reference)
     module = None if path is None else _read(path)
-    found = None if module is None else module.names.get(reference.rpartition(":")[2])
-    if module is None or not isinstance(found, ast.ClassDef):
-        return None
-    return _service(found, module, depth=0)
+    return None if module is None else _service_in(module, reference.rpartition(":")[2])
+
+
+@functools.lru_cache(maxsize=1024)
+def _service_in(module: _Module, name: str) -> WrittenService | None:
+    found = module.names.get(name)
+    return _service(found, module, depth=0) if isinstance(found, ast.ClassDef) else None
 
 
 def _imported(reference: str) -> object:

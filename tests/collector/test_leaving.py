@@ -7,6 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from collector_reference.dispatch.peers import KEEPS
+from collector_reference.wire.dispatcher_pb2 import ConnectRequest
+
 PROBE = "conformance.Probe"
 
 
@@ -98,6 +101,28 @@ async def test_a_collector_that_comes_back_on_its_port_is_chosen_again(field):
         return (await caller.dispatch("users", PROBE, "WhoAmI")).status.code == 200
 
     await field.eventually(answers)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_only_who_asks_again_is_told_that_nothing_is_shared(field, keeps):
+    """CON-014: another stack may believe it for ever, and then not use who comes back."""
+    west = await field.collector("west", namespaces=("users",))
+    peer = await field.peer("east")
+    await field.caller(west.address).dispatcher.Connect(
+        ConnectRequest(collector_id="east", address=peer.address, namespaces=["users"]),
+        metadata=(KEEPS,) if keeps else (),
+    )
+    await field.until(lambda: [each.established for each in west.connections()] == [True])
+    await west.stop()
+    assert [list(each.namespaces) for each in peer.asked] == ([[]] if keeps else [])
+
+
+async def test_a_collector_says_that_it_asks_again(field):
+    west = await field.collector("west", namespaces=("users",))
+    east = await field.collector("east", namespaces=("users",))
+    await west.connect_to(east.address)
+    assert east._connections.by_id("west").keeps
+    assert not west._connections.by_id("east").keeps
 
 
 async def test_a_stop_that_is_given_up_or_fails_leaves_no_server(field, monkeypatch):

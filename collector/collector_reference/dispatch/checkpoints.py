@@ -24,6 +24,7 @@ class PeerRecord:
     address: str
     shared: tuple[str, ...]
     offered: tuple[str, ...] | None
+    keeps: bool
     kept: bool
     chosen: tuple[str, ...] | None
     dialect: Dialect
@@ -38,6 +39,7 @@ class PeerRecord:
             address=peer.address,
             shared=peer.shared,
             offered=peer.offered,
+            keeps=peer.keeps,
             kept=peer.kept,
             chosen=peer.chosen,
             dialect=peer.dialect,
@@ -60,6 +62,7 @@ class PeerRecord:
         peer.collector_id = self.collector_id
         peer.connection_id = self.connection_id
         peer.offered = self.offered
+        peer.keeps = self.keeps
         peer.chosen = self.chosen
         peer.is_back()
 

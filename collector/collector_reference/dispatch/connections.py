@@ -122,8 +122,10 @@ class Connections:
 
     # Connecting
 
-    def accept(self, request: ConnectRequest) -> ConnectResponse:
-        """Answers a peer that asks to connect (CON-001 to CON-013)."""
+    def accept(self, request: ConnectRequest, *, keeps: bool = False) -> ConnectResponse:
+        """Answers a peer that asks to connect (CON-001 to CON-013); `keeps` is whether it says that
+        it asks again when the connection is lost.
+        """
         address = request.address
         if not address:
             return _refusal(Status.HTTP_BAD_REQUEST, "address is required")
@@ -159,6 +161,7 @@ class Connections:
         peer.connection_id = response.connection_id
         peer.offered = tuple(dict.fromkeys(request.namespaces))
         peer.heard += 1
+        peer.keeps = keeps
         peer.is_back()
         self._put(key, peer, tuple(response.shared_namespaces))
         if peer.kept:
@@ -247,15 +250,16 @@ class Connections:
         )
 
     async def leave(self) -> None:
-        """Tells every peer that nothing is shared any more, so that none chooses this collector.
+        """Tells the peers that nothing is shared any more, so that none chooses this collector.
 
-        What this collector itself routes to them is as before: calls that it has accepted may
-        still go there. Who cannot be told finds out by itself.
+        Only those whose connection is made again when it is back, by one side or the other: who
+        would believe for ever that nothing is shared is not told, and finds out by itself
+        (CON-014). What this collector itself routes to them is as before: calls that it has
+        accepted may still go there.
         """
         self._leaving = True
-        await asyncio.gather(
-            *(self._ask(peer) for peer in self._table if peer.is_ready()), return_exceptions=True
-        )
+        told = [peer for peer in self._table if peer.is_ready() and (peer.kept or peer.keeps)]
+        await asyncio.gather(*map(self._ask, told), return_exceptions=True)
 
     def _told(self, peer: Peer) -> tuple[str, ...]:
         """Returns the namespaces that the peer is told."""

@@ -30,6 +30,8 @@ from collector_reference.wire.dispatcher_pb2_grpc import CollectiveDispatcherStu
 __all__ = ["Connection", "Peer", "PeerFailed"]
 
 CONNECT = "/collector.CollectiveDispatcher/Connect"
+KEEPS = ("x-collector-keeps-connection", "true")
+"""The metadata of a Connect whose sender asks again when the connection is lost."""
 SERVE = "/collector.CollectiveDispatcher/Serve"
 
 # gRPC says this of a call that found no connection to be sent on.
@@ -86,6 +88,7 @@ class Peer:
         "connection_id",
         "dialect",
         "heard",
+        "keeps",
         "kept",
         "offered",
         "pending",
@@ -122,6 +125,8 @@ class Peer:
         """The namespaces that it told when it asked for the connection; None while it did not."""
         self.heard = 0
         """How often it asked."""
+        self.keeps = False
+        """Whether it has said that it asks again when the connection is lost."""
         self.serving = True
         self.pending = 0
         self.breaker = breaker
@@ -277,7 +282,7 @@ class Peer:
                 response_deserializer=ConnectResponse.FromString,
             )
         )
-        return await rpc(request, timeout=limit.total_seconds())
+        return await rpc(request, timeout=limit.total_seconds(), metadata=(KEEPS,))
 
     async def closed(self) -> None:
         """Waits until the connection, which is up, is down."""

@@ -20,7 +20,7 @@ from collector_reference.dispatch import routing
 from collector_reference.dispatch.backoff import pauses
 from collector_reference.dispatch.connections import Connections
 from collector_reference.dispatch.handlers import HandlerContext, HandlerTable
-from collector_reference.dispatch.peers import Peer, PeerFailed
+from collector_reference.dispatch.peers import KEEPS, Peer, PeerFailed
 from collector_reference.dispatch.routing import Failure
 from collector_reference.dispatch.tuning import Balancing
 from collector_reference.errors import (
@@ -116,10 +116,11 @@ class DispatcherService(dispatcher_pb2_grpc.CollectiveDispatcherServicer):
         )
 
     async def Connect(  # noqa: N802
-        self, request: ConnectRequest, _context: Context
+        self, request: ConnectRequest, context: Context
     ) -> ConnectResponse:
         """Joins a peer that asks."""
-        return self._connections.accept(request)
+        keeps = KEEPS in (tuple(pair) for pair in context.invocation_metadata() or ())
+        return self._connections.accept(request, keeps=keeps)
 
     async def Dispatch(  # noqa: N802
         self, request: DispatchRequest, context: Context

@@ -63,7 +63,7 @@ async def _stay_up(case: Case, target: Target) -> int:
     mesh = Mesh(scenario.topology, target=in_haste(target), plan=scenario.plan)
     try:
         await mesh.start()
-        addresses = {name: node.address for name, node in mesh.nodes.items()}
+        addresses = {part.name: part.address for part in mesh.parts}
         about = line(Span(case.id, "strong"), f" on {target}")
         open_screen(sys.stdout).show((about, *mesh_guide(scenario.topology, addresses)))
         while not mesh.failures():  # noqa: ASYNC110 - that a node died is a state of it, no event

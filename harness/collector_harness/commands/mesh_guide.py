@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector_harness.reports.escaping import printable, width
 from collector_harness.reports.lines import Line, Span, line
+from collector_harness.topology.services import Service
 from collector_harness.topology.values import Node, Topology
 
 __all__ = ["PastedCall", "calls_to_paste", "mesh_guide"]
@@ -43,11 +44,14 @@ class PastedCall:
 
 
 def mesh_guide(topology: Topology, addresses: Mapping[str, str]) -> tuple[Line, ...]:
-    """Returns what somebody needs to use a running mesh: nodes, links, and calls to paste."""
-    nodes, links = len(topology.nodes), len(topology.links)
-    counts = f"{nodes} node{'' if nodes == 1 else 's'}, {links} link{'' if links == 1 else 's'}"
-    lines = [line(Span(counts, "strong"), "; Ctrl-C stops them"), ()]
-    lines += _nodes(topology.nodes, addresses)
+    """Returns what somebody needs to use a running mesh: what there is, and calls to paste.
+
+    `addresses` are those of its nodes and services.
+    """
+    lines = [line(Span(", ".join(_counts(topology)), "strong"), "; Ctrl-C stops them"), ()]
+    lines += _table(_nodes(topology.nodes, addresses))
+    if topology.services:
+        lines += [(), *_table(_services(topology.services, addresses))]
     if topology.links:
         lines += [(), line(Span("links", "strong"))]
         lines += _links(topology)
@@ -116,17 +120,35 @@ def _who_am_i(address: str, via: str, to: str, namespace: str) -> PastedCall:
     )
 
 
-def _nodes(nodes: Sequence[Node], addresses: Mapping[str, str]) -> Iterator[Line]:
-    rows = [("node", "address", "namespaces", "probe")]
-    rows += [
-        (
+def _counts(topology: Topology) -> Iterator[str]:
+    counted = {"node": topology.nodes, "link": topology.links, "service": topology.services}
+    for what, those in counted.items():
+        if those or what != "service":
+            yield f"{len(those)} {what}{'' if len(those) == 1 else 's'}"
+
+
+def _nodes(nodes: Sequence[Node], addresses: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    yield ("node", "address", "namespaces", "probe")
+    for node in nodes:
+        yield (
             printable(node.name),
             printable(addresses[node.name]),
             printable(", ".join(node.namespaces)) or "-",
             printable(", ".join(node.probe)) or "-",
         )
-        for node in nodes
-    ]
+
+
+def _services(
+    services: Sequence[Service], addresses: Mapping[str, str]
+) -> Iterator[tuple[str, ...]]:
+    yield ("service", "address")
+    for service in services:
+        scheme = f"{service.protocol}{'s' if service.tls else ''}"
+        yield printable(service.name), printable(f"{scheme}://{addresses[service.name]}")
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[Line]:
+    rows = list(rows)
     widths = [max(width(cell) for cell in column) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = [cell + " " * (each - width(cell)) for cell, each in zip(row, widths, strict=True)]

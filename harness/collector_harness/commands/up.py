@@ -90,7 +90,7 @@ async def _stay_up(topology: Topology, target: Target) -> NoReturn:
     mesh = Mesh(topology, target=target)
     try:
         await mesh.start()
-        screen.show(mesh_guide(topology, {name: node.address for name, node in mesh.nodes.items()}))
+        screen.show(mesh_guide(topology, {part.name: part.address for part in mesh.parts}))
         while not mesh.failures():  # noqa: ASYNC110 - that a node died is a state of it, no event
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         raise mesh.failures()[0]

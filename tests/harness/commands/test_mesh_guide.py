@@ -7,6 +7,7 @@ import shlex
 
 from collector_harness.commands.mesh_guide import calls_to_paste, mesh_guide
 from collector_harness.reports.lines import plain
+from collector_harness.topology.services import Command, Service
 from collector_harness.topology.shapes import star
 from collector_harness.topology.values import Link, Node, Topology
 
@@ -44,6 +45,29 @@ def test_a_mesh_is_described_by_its_nodes_links_and_calls() -> None:
         "  # whether 'hub' is healthy\n"
         "  collector-harness call 127.0.0.1:4000 grpc.health.v1.Health/Check\n"
         "  grpcurl -plaintext 127.0.0.1:4000 grpc.health.v1.Health/Check\n"
+    )
+
+
+def test_services_are_told_with_what_they_speak() -> None:
+    topology = Topology(
+        nodes=(Node(name="hub"),),
+        services=(
+            Service(name="users", start=Command(words=("x",))),
+            Service(name="gateway", start=Command(words=("x",)), protocol="http"),
+        ),
+    )
+    places = {"hub": "127.0.0.1:1", "users": "127.0.0.1:2", "gateway": "127.0.0.1:3"}
+    assert plain(mesh_guide(topology, places)).startswith(
+        "1 node, 0 links, 2 services; Ctrl-C stops them\n"
+        "\n"
+        "  node  address      namespaces  probe\n"
+        "  hub   127.0.0.1:1  -           -\n"
+        "\n"
+        "  service  address\n"
+        "  users    grpc://127.0.0.1:2\n"
+        "  gateway  http://127.0.0.1:3\n"
+        "\n"
+        "calls to paste\n"
     )
 
 

@@ -11,10 +11,11 @@ from datetime import timedelta
 import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
+from google.protobuf.descriptor_pb2 import ServiceDescriptorProto
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from collector_reference import BindError, InvalidRecord, Statistics
+from collector_reference import AlreadyRegistered, BindError, InvalidRecord, Statistics
 from collector_reference.wire.dispatcher_pb2 import ServeRequest
 
 PROBE = "conformance.Probe"
@@ -267,6 +268,20 @@ async def test_registering_declares_the_method_in_the_order_of_registration(fiel
         collector.declare_method("", "S", "M")
     with pytest.raises(InvalidRecord):
         collector.register_service("users", "S", "", handler)
+
+
+async def test_a_descriptor_is_registered_as_by_the_rpc_and_without_a_call(field):
+    """REG-001, REG-003"""
+    collector = await field.collector()
+    descriptor = ServiceDescriptorProto(name="Cart", method=[{"name": "Add"}])
+    await collector.register_descriptor("shop", descriptor)
+    caller = field.caller(collector.address)
+    assert (await caller.validate("shop", "Cart", "Add")).is_valid
+    assert "/collector.CollectorRegistry/RegisterService" not in collector.statistics().rpcs
+    with pytest.raises(AlreadyRegistered):
+        await collector.register_descriptor("shop", descriptor)
+    with pytest.raises(InvalidRecord):
+        await collector.register_descriptor("shop", ServiceDescriptorProto())
 
 
 async def test_collectors_of_one_process_share_nothing(field):

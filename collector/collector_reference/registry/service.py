@@ -16,6 +16,7 @@ import grpc.aio
 
 from collector_reference.errors import AlreadyRegistered, InvalidRecord, StoreUnavailable
 from collector_reference.registry.store import RegistryStore, proto_record, service_record
+from collector_reference.security.withholding import fitting
 from collector_reference.wire import registry_pb2_grpc
 from collector_reference.wire.common_pb2 import Status
 from collector_reference.wire.registry_pb2 import (
@@ -58,9 +59,9 @@ def _translated(
         try:
             return await rpc(self, request, context)
         except InvalidRecord as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, fitting(str(error)))
         except AlreadyRegistered as error:
-            await context.abort(grpc.StatusCode.ALREADY_EXISTS, str(error))
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, fitting(str(error)))
         except StoreUnavailable as error:
             _LOG.warning("the registry's store is unavailable in %s: %s", rpc.__name__, error)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's store is unavailable")

@@ -11,7 +11,7 @@ import grpc
 
 from collector_reference.behaviours import Context
 
-__all__ = ["answer_internal", "for_the_wire"]
+__all__ = ["answer_internal", "fitting", "for_the_wire"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ _PATH = re.compile(
 )
 _RPC = re.compile(r"/\w+(?:\.\w+)+/[A-Za-z_]\w*")
 _LONGEST = 2000
+_HEADER_BYTES = 650
+"""gRPC leaves out headers above 2 KiB, and writes three bytes for each that is not plain ASCII."""
 
 
 def for_the_wire(text: str) -> str:
@@ -41,6 +43,16 @@ def for_the_wire(text: str) -> str:
     return _PATH.sub(
         lambda found: found.group() if _RPC.fullmatch(found.group()) else _WITHHELD, cut
     )
+
+
+def fitting(text: str) -> str:
+    """Returns a text that fits into the header in which gRPC sends what an error says: a longer
+    one, such as one with a long name in it, would be left out as a whole.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= _HEADER_BYTES:
+        return text
+    return data[:_HEADER_BYTES].decode("utf-8", "ignore") + "..."
 
 
 async def answer_internal(error: Exception, context: Context) -> None:

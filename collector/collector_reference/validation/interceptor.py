@@ -14,7 +14,7 @@ import grpc.aio
 
 from collector_reference.behaviours import around
 from collector_reference.registry.store import RegistryStore
-from collector_reference.security.withholding import answer_internal
+from collector_reference.security.withholding import answer_internal, fitting
 
 __all__ = ["LOOPBACK_HEADER", "NOT_RUN", "PortGuard"]
 
@@ -81,7 +81,7 @@ class PortGuard(grpc.aio.ServerInterceptor):
         if self._guarding and not self._is_open(path):
             return _refusal(
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"method {path} is not registered in namespace '{self._system_namespace}'",
+                fitting(f"method {path} is not registered in namespace '{self._system_namespace}'"),
             )
         handler = await continuation(handler_call_details)
         if handler is None:

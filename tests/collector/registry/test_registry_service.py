@@ -107,6 +107,19 @@ async def test_a_duplicate_exists_already_and_the_first_record_stays(field):
     assert found.service.metadata.created_at.seconds > 0
 
 
+@pytest.mark.parametrize("letter", ["n", "\u2603"])
+async def test_what_is_said_of_a_long_name_arrives(field, letter):
+    """gRPC sends it in a header, and leaves out one that is too long."""
+    caller = field.caller((await field.collector()).address)
+    name = letter * 20_000
+    await caller.register("users", name)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await caller.register("users", name)
+    assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS
+    assert caught.value.details().startswith(f"service 'users/{letter * 100}")
+    assert caught.value.details().endswith("...")
+
+
 async def test_a_proto_answers_with_its_top_level_messages_and_exists_once(field):
     """REG-007"""
     caller = field.caller((await field.collector()).address)

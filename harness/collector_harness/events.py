@@ -125,9 +125,10 @@ class Part:
     shard: str
     """Such as `2/5`."""
     cases: int
-    """How many cases all parts have together, each counted once."""
+    """How many cases, or of a verification requirements, all parts have together, each counted
+    once."""
     digest: str
-    """Of the ids of all those cases: equal for parts of the same whole."""
+    """Of the ids of all those: equal for parts of the same whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

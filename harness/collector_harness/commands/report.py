@@ -147,14 +147,17 @@ def diff(old: Path, new: Path) -> int:
 )
 @debug_option
 def merge(streams: tuple[Path, ...], output: Path) -> int:
-    """Makes one stream of all shards of a suite, and ends as that run ended.
+    """Makes one stream of all shards of a suite or of a verification, and ends as that ended.
 
-    It is refused, with what is missing or doubled, unless the shards cover the suite exactly.
+    It is refused, with what is missing or doubled, unless the shards cover the whole exactly. A
+    requirement that passed in one shard and is broken in another is flaky.
     """
     import sys
 
-    from collector_harness.events import RunFinished
+    from collector_harness.events import RunFinished, VerdictReached
+    from collector_harness.reports.escaping import one_line
     from collector_harness.reports.jsonl import encode
+    from collector_harness.reports.lines import line
     from collector_harness.reports.merging import merge_shards
     from collector_harness.reports.reading import read_stream
     from collector_harness.reports.screen import open_screen
@@ -166,5 +169,10 @@ def merge(streams: tuple[Path, ...], output: Path) -> int:
     file.write_text("".join(f"{encode(event)}\n" for event in events))
     last = events[-1]
     assert isinstance(last, RunFinished)
-    open_screen(sys.stdout).show([summary(last, seed=None)])
+    screen = open_screen(sys.stdout)
+    screen.show([summary(last, seed=None)])
+    for event in events:
+        if isinstance(event, VerdictReached):
+            counts = ", ".join(f"{count} {name}" for name, count in event.totals.items() if count)
+            screen.show([line(f"verdict on {one_line(event.target, 200)}: {counts}")])
     return int(last.exit_code)

@@ -4,6 +4,7 @@ cases of both. Nothing is started here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from collector_harness.conformance.profiles import ALL, PROFILES
 from collector_harness.conformance.requirements import Catalogue
 from collector_harness.conformance.selection import NothingSelected, asked_for
 from collector_harness.conformance.suite import Suite, SuiteCase, load_suite
+from collector_harness.events import Part
 from collector_harness.scenario.ordering import Shard, sharded
 from collector_harness.targets import Target
 
@@ -30,6 +32,8 @@ class Plan:
     """The ids of the requirements that were asked for themselves."""
     selected: frozenset[str]
     """These, and what they build on."""
+    part: Part | None
+    """Which part of a divided verification it is; None for a whole one."""
     cases: Mapping[str, tuple[SuiteCase, ...]]
     """Of each selected id, the cases that can tell something of such a target."""
 
@@ -73,13 +77,15 @@ def make_plan(
         asked = asked_for(patterns, covered=loaded.covered, catalogue=every) & within
     if not asked:
         raise NothingSelected(f"nothing of the profile '{profile}' is selected")
+    part = None
     if shard is not None:
-        asked = _part(every.with_prerequisites(asked) & loaded.covered, shard)
+        asked, part = _part(every.with_prerequisites(asked) & loaded.covered, shard, loaded)
     selected = every.with_prerequisites(asked) & loaded.covered
     return Plan(
         suite=loaded,
         asked=asked,
         selected=selected,
+        part=part,
         cases={
             key: tuple(
                 each for each in loaded.cases[key] if not is_left_out(every[key], each, target)
@@ -89,12 +95,16 @@ def make_plan(
     )
 
 
-def _part(selected: frozenset[str], shard: Shard) -> frozenset[str]:
-    """Returns a part of the requirements; what they build on is verified in each part again."""
+def _part(selected: frozenset[str], shard: Shard, suite: Suite) -> tuple[frozenset[str], Part]:
+    """Returns a part of the requirements, and what it is a part of. What they build on is verified
+    in each part again.
+    """
     part = frozenset(sharded(sorted(selected), shard, key=str))
     if not part:
         raise NothingSelected(f"none of {len(selected)} requirements belongs to shard {shard}")
-    return part
+    names = sorted(f"{key} {each.name}" for key in selected for each in suite.cases[key])
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return part, Part(shard=str(shard), cases=len(selected), digest=digest)
 
 
 def _as_of(suite: Suite, entries: Ledger, version: str) -> Suite:

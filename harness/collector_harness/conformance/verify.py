@@ -32,6 +32,7 @@ from collector_harness.events import (
     Emit,
     Event,
     Outcome,
+    Part,
     RunFinished,
     RunStarted,
 )
@@ -92,7 +93,9 @@ async def verify(
         for each in cases
     }
     record = _Record(
-        emit=emit, asked=() if plan.asked == plan.selected else tuple(sorted(plan.asked))
+        emit=emit,
+        asked=() if plan.asked == plan.selected else tuple(sorted(plan.asked)),
+        part=plan.part,
     )
 
     def concluded(*, interrupted: bool = False) -> Verdicts:
@@ -227,6 +230,7 @@ class _Record:
 
     emit: Emit | None
     asked: tuple[str, ...]
+    part: Part | None
     calls: int = 0
     last: RunFinished | None = None
     finished: dict[str, CaseFinished] = field(default_factory=dict)
@@ -237,7 +241,7 @@ class _Record:
         elif isinstance(event, CaseFinished):
             self.finished[event.case] = event
         elif isinstance(event, RunStarted):
-            event = replace(event, asked=self.asked)
+            event = replace(event, asked=self.asked, part=self.part)
         elif isinstance(event, RunFinished):
             self.last = event
             return

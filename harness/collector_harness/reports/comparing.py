@@ -18,9 +18,9 @@ from collector_harness.reports.reading import read_stream
 from collector_harness.reports.recording import INTERRUPTED, recorded
 from collector_harness.reports.table import counted
 
-__all__ = ["Difference", "Standing", "compare", "read_standing", "render_difference"]
+__all__ = ["RANK", "Difference", "Standing", "compare", "read_standing", "render_difference"]
 
-_RANK: Final[Mapping[str, int]] = {
+RANK: Final[Mapping[str, int]] = {
     "pass": 0,
     "passed": 0,
     "unsupported": 1,
@@ -71,7 +71,7 @@ class Difference:
     @property
     def exit_code(self) -> int:
         """1 where something got worse, or is new and broken, or the newer one is incomplete."""
-        broken = any(_RANK.get(now, 5) >= _RANK["unexpected-pass"] for _, _, now in self.new)
+        broken = any(RANK.get(now, 5) >= RANK["unexpected-pass"] for _, _, now in self.new)
         return int(bool(self.worse or broken or self.incomplete))
 
 
@@ -150,8 +150,8 @@ def compare(old: Standing, new: Standing) -> Difference:
     both = [(key, was, new.states[key]) for key, was in old.states.items() if key in new.states]
     moved = [each for each in both if each[1] != each[2]]
     return Difference(
-        worse=tuple(each for each in moved if _RANK.get(each[2], 5) > _RANK.get(each[1], 5)),
-        better=tuple(each for each in moved if _RANK.get(each[2], 5) <= _RANK.get(each[1], 5)),
+        worse=tuple(each for each in moved if RANK.get(each[2], 5) > RANK.get(each[1], 5)),
+        better=tuple(each for each in moved if RANK.get(each[2], 5) <= RANK.get(each[1], 5)),
         new=tuple((key, "", now) for key, now in new.states.items() if key not in old.states),
         gone=tuple((key, was, "") for key, was in old.states.items() if key not in new.states),
         unchanged=len(both) - len(moved),

@@ -1,4 +1,4 @@
-"""Several streams as one: the shards of one suite, or the workers of one pytest.
+"""Several streams as one: the shards of a suite or a verification, or the workers of one pytest.
 
 Pure: from streams to the events of one run. A merged run is no better than its parts: what is
 missing of them is told, and never left out in silence.
@@ -7,7 +7,7 @@ missing of them is told, and never left out in silence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from collector_harness.errors import ExitCode, HarnessError, InvalidInput, Problem
@@ -18,9 +18,16 @@ from collector_harness.events import (
     MeshStopped,
     Notice,
     Part,
+    RequirementJudged,
     RunFinished,
     RunStarted,
     Totals,
+)
+from collector_harness.reports.merging_verdicts import (
+    asked_in,
+    is_verification,
+    judged_together,
+    without_doubles,
 )
 from collector_harness.reports.reading import Stream
 
@@ -44,30 +51,59 @@ class PartsMissing(HarnessError):
 
 
 def merge_shards(streams: Sequence[Stream]) -> tuple[Event, ...]:
-    """Returns one stream of all shards of a suite.
+    """Returns one stream of all shards of a suite or of a verification.
 
     Raises `InvalidInput` for streams that are no shards, or not of the same suite, or of which two
-    hold the same shard or the same case, and `PartsMissing` where a shard was cut off or is
-    missing.
+    hold the same shard or, of a suite, the same case, and `PartsMissing` where a shard was cut off
+    or is missing.
     """
     parts = [(stream, _part(stream)) for stream in streams]
     _check_whole(parts)
-    _check_overlaps(parts)
+    _check_shards(parts)
     for stream, _ in parts:
         if stream.finished is None:
             raise PartsMissing(f"{stream.name} was cut off: it has no end")
-    of = int(parts[0][1].shard.partition("/")[2])
-    whole = parts[0][1].cases
-    found = sum(1 for stream, _ in parts for _ in _cases(stream))
-    here = {part.shard for _, part in parts}
-    missing = [f"{number}/{of}" for number in range(1, of + 1) if f"{number}/{of}" not in here]
-    if found < whole:
-        told = f"; missing: {', '.join(missing)}" if missing else ""
-        raise PartsMissing(f"the shards hold {found} of {whole} cases{told}")
-    events = list(joined(streams))
+    verifying = [is_verification(stream) for stream in streams]
+    held: list[Collection[str]]
+    if all(verifying):
+        held, what = [asked_in(stream) for stream in streams], "requirements"
+    elif any(verifying):
+        raise InvalidInput("some of the streams are of a verification, and others are not")
+    else:
+        _check_overlaps(streams)
+        held, what = [[event.case for event in _cases(stream)] for stream in streams], "cases"
+    missing = _missing([part for _, part in parts], sum(map(len, held)), what)
+    if all(verifying):
+        *events, last = joined(without_doubles(streams))
+        assert isinstance(last, RunFinished)
+        judged = judged_together(streams)
+        events += [*judged, _ended(last, judged)]
+    else:
+        events = list(joined(streams))
     if missing:
-        events.insert(1, Notice(message=f"no case belongs to the shards {', '.join(missing)}"))
+        none = f"no {what[:-1]} belongs to the shards {', '.join(missing)}"
+        events.insert(1, Notice(message=none))
     return tuple(events)
+
+
+def _missing(parts: Sequence[Part], found: int, what: str) -> list[str]:
+    """Returns the shards that are not there; raises `PartsMissing` unless they are empty."""
+    of = int(parts[0].shard.partition("/")[2])
+    here = {part.shard for part in parts}
+    missing = [f"{number}/{of}" for number in range(1, of + 1) if f"{number}/{of}" not in here]
+    if found < parts[0].cases:
+        told = f"; missing: {', '.join(missing)}" if missing else ""
+        raise PartsMissing(f"the shards hold {found} of {parts[0].cases} {what}{told}")
+    return missing
+
+
+def _ended(last: RunFinished, judged: Iterable[Event]) -> RunFinished:
+    """Returns the end of a verification: what the shards disagree about is broken."""
+    flaky = any(
+        isinstance(each, RequirementJudged) and each.verdict == "flaky" and each.level == "MUST"
+        for each in judged
+    )
+    return replace(last, exit_code=int(ExitCode.FAILED)) if flaky and not last.exit_code else last
 
 
 def joined(streams: Sequence[Stream]) -> Iterator[Event]:
@@ -131,7 +167,7 @@ def _part(stream: Stream) -> Part:
         raise InvalidInput(
             Problem(
                 message=f"{stream.name} is no shard of a suite",
-                hint="shards are what `run --shard 1/3 --jsonl FILE` writes",
+                hint="shards are what `run` and `verify` write with --shard 1/3 --jsonl FILE",
             )
         )
     return part
@@ -149,12 +185,15 @@ def _check_whole(parts: Sequence[tuple[Stream, Part]]) -> None:
                 raise InvalidInput(f"{first.name} and {stream.name} are not of {what}")
 
 
-def _check_overlaps(parts: Sequence[tuple[Stream, Part]]) -> None:
+def _check_shards(parts: Sequence[tuple[Stream, Part]]) -> None:
     shards = Counter(part.shard for _, part in parts)
     twice = [shard for shard, count in shards.items() if count > 1]
     if twice:
         raise InvalidInput(f"the shard {twice[0]} is given {shards[twice[0]]} times")
-    cases = Counter(event.case for stream, _ in parts for event in _cases(stream))
+
+
+def _check_overlaps(streams: Sequence[Stream]) -> None:
+    cases = Counter(event.case for stream in streams for event in _cases(stream))
     doubled = [case for case, count in cases.items() if count > 1]
     if doubled:
         raise InvalidInput(f"{len(doubled)} cases are in several shards, such as {doubled[0]}")

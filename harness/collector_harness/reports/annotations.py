@@ -6,8 +6,10 @@ prints what targets say, commands are switched off by a token that nobody can gu
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import IO, Final
 
 from collector_harness.events import Failure
@@ -22,8 +24,15 @@ _MOST: Final = 50
 _QUIET: Final = frozenset({"pass", "passed", "deselected", "unsupported", "blocked"})
 
 
-def render_annotations(recording: Recording) -> str:
-    """Returns a command per line, for each alarm and each failure; bounded."""
+def render_annotations(
+    recording: Recording, *, environment: Mapping[str, str] | None = None
+) -> str:
+    """Returns a command per line, for each alarm and each failure; bounded.
+
+    Files are named from the root of the repository, which GITHUB_WORKSPACE of the environment
+    tells: a job may run in a folder of it.
+    """
+    root = (os.environ if environment is None else environment).get("GITHUB_WORKSPACE", "")
     seen = overview(recording)
     lines = [_command("error", {"title": seen.title}, alarm) for alarm in seen.alarms]
     for entry in seen.entries:
@@ -32,7 +41,7 @@ def render_annotations(recording: Recording) -> str:
         kind = "error"
         if entry.level == "SHOULD" or entry.state == "expected-fail":
             kind = "warning"
-        lines.append(_command(kind, dict(_place(entry)), _told(entry)))
+        lines.append(_command(kind, dict(_place(entry, root)), _told(entry)))
     over = len(lines) - _MOST
     if over > 0:
         more = _command("notice", {"title": seen.title}, f"{over} more are in the log")
@@ -55,10 +64,13 @@ class AnnotationGuard:
         self._stream.flush()
 
 
-def _place(entry: Entry) -> Iterator[tuple[str, str]]:
+def _place(entry: Entry, root: str) -> Iterator[tuple[str, str]]:
     failure = _failure(entry)
     if failure is not None and failure.position is not None:
-        yield "file", failure.position.source
+        file = Path(failure.position.source)
+        if root and file.absolute().is_relative_to(root):
+            file = file.absolute().relative_to(root)
+        yield "file", file.as_posix()
         yield "line", str(failure.position.line)
         yield "col", str(failure.position.column)
     yield "title", f"{entry.label or entry.state} {entry.level}".strip() + f": {entry.text}"

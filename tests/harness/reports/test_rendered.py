@@ -114,6 +114,25 @@ def test_annotations_stand_at_the_line_and_are_one_command_each(made) -> None:
     assert next(line for line in lines if "DSP-015" in line).startswith("::warning ")
 
 
+def test_annotations_name_files_from_the_root_of_the_repository(
+    made, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "services/shop").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "services/shop")
+    recording = recorded(made.run([made.case("f::b", made.broken())]))
+
+    def file(**environment: str) -> str:
+        found = re.search(
+            r"file=([^,]*),line=3", render_annotations(recording, environment=environment)
+        )
+        assert found is not None
+        return found[1]
+
+    assert file(GITHUB_WORKSPACE=str(tmp_path)) == "services/shop/a.scenario.yaml"
+    assert file(GITHUB_WORKSPACE=str(tmp_path / "elsewhere")) == "a.scenario.yaml"
+    assert file() == "a.scenario.yaml"
+
+
 def test_no_output_of_a_target_can_be_a_command_while_a_run_is_shown(made) -> None:
     stream = io.StringIO()
     guard = AnnotationGuard(stream)

@@ -20,6 +20,7 @@ from collector_harness.targets import parse_target
 from collector_harness.topology import parse_topology
 from collector_reference import Collector
 from collector_reference.errors import RestoreRefused
+from collector_reference.registry import etcd_client
 from collector_reference.registry.etcd_client import EtcdClient
 from collector_reference.registry.notation import EtcdRegistry
 from collector_reference.wire.registry_pb2 import ListServicesRequest
@@ -239,6 +240,33 @@ async def test_a_watch_that_fell_behind_a_compaction_loads_anew(field, own_etcd)
     for caller in (west, east):
         await field.eventually(lambda caller=caller: valid(caller, "ns", "After", "A"))
         assert (await caller.validate("ns", "Before", "A")).is_valid
+
+
+async def test_however_large_what_there_is_all_of_it_is_loaded_in_order(etcd, monkeypatch):
+    """Page by page, each as large as the records before it let it be."""
+    place = etcd.place()
+    client = EtcdClient(place, limit=timedelta(seconds=20))
+    prefix = f"{place.prefix}/".encode()
+    # Keys in another order than that of their creation, and values of very different sizes.
+    keys = [prefix + f"{number * 7 % 60:02}".encode() for number in range(60)]
+    for number, key in enumerate(keys):
+        await client.put(key, b"v" * (number % 10) ** 4)
+    asked = []
+    original = EtcdClient._call
+
+    async def call(self, ask, **how):
+        asked.append(how)
+        return await original(self, ask, **how)
+
+    monkeypatch.setattr(EtcdClient, "_call", call)
+    monkeypatch.setattr(etcd_client, "_FIRST_PAGE", 3)
+    monkeypatch.setattr(etcd_client, "_PAGE_BYTES", 5_000)
+    revision, entries = await client.load(prefix)
+    assert [entry.key for entry in entries] == keys
+    assert revision >= max(entry.changed for entry in entries)
+    assert 5 < len(asked) < 61
+    assert (await client.load(prefix + b"none/"))[1] == []
+    await client.close()
 
 
 async def test_what_is_no_record_is_left_out_and_harms_nothing(field, etcd, caplog):

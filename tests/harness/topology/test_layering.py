@@ -31,7 +31,7 @@ def suite(tmp_path: Path) -> Path:
     """A suite with a topology in a folder of its own, beside the service that it names."""
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "services.py").touch()
+    (tmp_path / "shop" / "services.py").write_text("def users(): ...\n")
     (tmp_path / "shop" / "shop.yaml").write_text(SHOP)
     (tmp_path / "cases").mkdir()
     return tmp_path

@@ -49,7 +49,8 @@ async def sql(step: SqlStep, at: Place) -> Answer:
         values = {"rows": None, "count": None, "error": f"no answer within {limit:g}s"}
     finally:
         if not work.done():
-            # The thread ends once the database lets go of the statement.
+            # The thread ends once the database lets go of the statement, and nobody asks how.
+            work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             asked.stop()
             await asyncio.wait([work], timeout=5)
     seconds = time.perf_counter() - begin

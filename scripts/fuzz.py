@@ -28,6 +28,8 @@ MORE_MEBIBYTES = 48
 allocator's habits take."""
 MORE_OTHERS = 8
 """How many threads, descriptors or tasks more there may be: those of the last connections."""
+PATIENCE = 60
+"""Seconds that its own registry may take: that a machine is busy is not its fault."""
 WARM_UP = 3
 """Rounds of all attacks before the first figures are taken."""
 
@@ -47,7 +49,7 @@ async def next_call_works(address: str, channel: grpc.aio.Channel, after: str) -
         for name, each in (("the old", channel), ("a new", fresh)):
             try:
                 reply: ServeResponse = await CollectiveDispatcherStub(each).Serve(
-                    request, timeout=20, wait_for_ready=True
+                    request, timeout=PATIENCE + 30, wait_for_ready=True
                 )
             except grpc.aio.AioRpcError as error:
                 said = f"{error.code()}: {error.details()}"
@@ -80,6 +82,7 @@ async def fuzz(seconds: float, seed: int) -> int:
             "COLLECTOR_NAMESPACES": "shop",
             "COLLECTOR_PROBE": "shop",
             "COLLECTOR_MAX_CONNECTIONS": "16",
+            "COLLECTOR_CONNECT_LIMIT": str(PATIENCE),
         }
     )
     channel = grpc.aio.insecure_channel(

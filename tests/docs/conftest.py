@@ -20,7 +20,8 @@ BLOCK = re.compile(
 )
 _VARYING = (
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
-    (re.compile(r"\b\d+\.\d+ ?s\b"), "TIME"),
+    # From a minute on, pytest tells it twice.
+    (re.compile(r"\b\d+\.\d+ ?s\b(?: \(\d+:\d\d:\d\d\))?"), "TIME"),
     (re.compile(r"seed \d+"), "SEED"),
     (re.compile(r"\s+"), " "),
 )

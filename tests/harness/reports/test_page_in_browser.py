@@ -149,6 +149,18 @@ def test_a_case_of_a_run_says_once_how_to_run_it_again(made, look: Open) -> None
     assert "executed by a" in page.text_content("#f-yaml-a .flow")
 
 
+def test_a_call_that_failed_is_not_told_to_have_been_executed(made, look: Open) -> None:
+    case = made.case("f.yaml::a")
+    failed = made.call("f.yaml::a", status="UNAVAILABLE", handled_by="b", at=0.09, seconds=0.0031)
+    page = look(made.run([[*case[:-1], failed, case[-1]]]), at="#f-yaml-a").page
+    page.wait_for_selector("#f-yaml-a[open] svg")
+    flow = page.text_content("#f-yaml-a .flow")
+    assert "executed by a" in flow
+    assert "sent to b" in flow
+    assert "executed by b" not in flow
+    assert "UNAVAILABLE · 3.1 ms" in flow
+
+
 def test_everything_is_reached_by_the_keyboard(made, look: Open) -> None:
     page = look(made.verdict()).page
     page.keyboard.press("Tab")

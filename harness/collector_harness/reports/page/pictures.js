@@ -221,7 +221,7 @@ function sequencePicture(data) {
     if (by && call.by !== call.node) {
       arrow(x, by, y + 33, "go");
       over.append(shape("text", { x: (x + by) / 2, y: y + 27, "text-anchor": "middle",
-        class: "small halo" }, `executed by ${short(call.by, 16)}`));
+        class: "small halo" }, `${bad ? "sent to" : "executed by"} ${short(call.by, 16)}`));
       back = y + 57;
     }
     over.append(shape("text", { x: first + 12, y: back - 5, class: `halo small ${bad || "good"}` },

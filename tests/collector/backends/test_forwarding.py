@@ -8,6 +8,10 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.struct_pb2 import Struct
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from collector_reference import Collector, CollectorSettings
 from collector_reference.backends.values import BackendSettings
@@ -81,6 +85,27 @@ async def test_it_is_dispatched_to_over_a_hop_with_deadline_and_correlation(fiel
     assert "authorization" not in shop.metadata
     # gRPC rounds what is left up.
     assert 0 < shop.remaining < 26
+
+
+async def test_the_call_to_it_is_a_span_that_it_is_told_of(field, shop_in):
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    shop = await shop_in()
+    settings = CollectorSettings(collector_id="west", namespaces=("shop",))
+    collector = await field.running(Collector(settings, tracer_provider=provider))
+    await collector.add_backend("shop", SERVICE, shop.address)
+    exporter.clear()
+    reply = await field.caller(collector.address).dispatch("shop", SERVICE, "Create")
+    assert reply.status.code == 200
+    await field.until(lambda: len(exporter.get_finished_spans()) == 4)
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    dispatch = spans["/collector.CollectiveDispatcher/Dispatch"]
+    backend = spans[f"/{SERVICE}/Create"]
+    assert backend.kind is SpanKind.CLIENT
+    assert backend.parent.span_id == dispatch.context.span_id
+    told = f"00-{dispatch.context.trace_id:032x}-{backend.context.span_id:016x}-"
+    assert shop.metadata["traceparent"].startswith(told)
 
 
 @pytest.mark.parametrize(

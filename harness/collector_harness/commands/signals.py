@@ -8,6 +8,7 @@ ended by its reaper.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -48,9 +49,10 @@ async def _guarded(
         if len(received) > 1:
             give_back()
             os._exit(ExitCode.INTERRUPTED)
-        sys.stderr.write("\nstopping what was started; once more leaves at once\n")
-        sys.stderr.flush()
         task.cancel()
+        with contextlib.suppress(OSError):  # who read it may be gone
+            sys.stderr.write("\nstopping what was started; once more leaves at once\n")
+            sys.stderr.flush()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, arrived, number)

@@ -28,11 +28,11 @@ sys.exit(run_until_signalled(work, terminated=7, give_back=lambda: print("given 
 """
 
 
-def start(how: str) -> subprocess.Popen[str]:
+def start(how: str, *, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, how],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         text=True,
     )
     assert process.stdout is not None
@@ -50,6 +50,19 @@ def test_the_first_signal_lets_the_work_clean_up(number: signal.Signals, code: i
         process.send_signal(number)
         assert process.communicate(timeout=30)[0] == "cleaning\nclean\n"
         assert process.returncode == code
+
+
+def test_work_is_cleaned_up_where_nobody_reads_any_more_what_is_told() -> None:
+    with start("ends", stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=30) == 130
+        finally:
+            process.kill()
+        assert process.stdout is not None
+        assert process.stdout.read() == "cleaning\nclean\n"
 
 
 def test_the_second_signal_leaves_at_once() -> None:

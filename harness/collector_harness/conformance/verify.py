@@ -39,6 +39,7 @@ from collector_harness.events import (
 from collector_harness.scenario.engine import new_seed, run_cases
 from collector_harness.scenario.loading import Case
 from collector_harness.scenario.ordering import Shard
+from collector_harness.scenario.pulse import Pulse
 from collector_harness.targets import AttachTarget, Target
 
 __all__ = ["DEFAULT_JOBS", "verify"]
@@ -149,14 +150,16 @@ async def verify(
 
     try:
         # With nothing to run it tells of a run of nothing: a stream is never without an end.
-        await run_cases(
-            _in_order(plan, every, reasons, rounds, seed if shuffle else None),
-            target=target,
-            emit=record,
-            # One that runs already is one for all.
-            jobs=1 if isinstance(target, AttachTarget) else jobs,
-            seed=seed,
-        )
+        async with Pulse() as pulse:
+            await run_cases(
+                _in_order(plan, every, reasons, rounds, seed if shuffle else None),
+                target=target,
+                emit=record,
+                # One that runs already is one for all.
+                jobs=1 if isinstance(target, AttachTarget) else jobs,
+                seed=seed,
+                held_up_since=pulse.held_up_since,
+            )
     except asyncio.CancelledError:
         when_interrupted(concluded(interrupted=True))
         raise

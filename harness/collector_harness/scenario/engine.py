@@ -9,12 +9,22 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from collector_harness.errors import ExitCode, InvalidInput
-from collector_harness.events import Emit, Outcome, Part, RunFinished, RunStarted, Totals
+from collector_harness.events import (
+    CaseFinished,
+    Emit,
+    Event,
+    Notice,
+    Outcome,
+    Part,
+    RunFinished,
+    RunStarted,
+    Totals,
+)
 from collector_harness.scenario.case_run import Verdict, run_case
 from collector_harness.scenario.loading import Case
 from collector_harness.scenario.needs import run_if_able
@@ -55,6 +65,7 @@ async def run_cases(
     fail_fast: bool = False,
     part: Part | None = None,
     databases: FreshDatabases = FreshDatabases(),  # noqa: B008 - a frozen value
+    held_up_since: Callable[[float], float] = lambda _: 0.0,
 ) -> ExitCode:
     """Runs cases, at most `jobs` at a time and begun in the order given.
 
@@ -63,7 +74,9 @@ async def run_cases(
     failed expectation before that of a node that died before any other; `NOTHING_RAN` for
     no cases, and for cases that are all unsupported. `part` says which part of a divided suite
     the cases are. `fail_fast` begins no further case after the first of which something is wrong.
-    Fresh databases of services are made where `databases` says.
+    Fresh databases of services are made where `databases` says. `held_up_since` tells for how many
+    seconds this process was held up since a moment on the loop's clock: a case in which something
+    is wrong meanwhile is run again, twice at most, and a notice says so.
     """
     _check_unique(cases)
     target = Reference() if target is None else target
@@ -83,13 +96,15 @@ async def run_cases(
     verdicts: list[Verdict] = []
     waiting = iter(cases)
 
+    async def run(case: Case | Runnable, tell: Emit) -> Verdict:
+        if isinstance(case, Case):
+            return await run_if_able(case, pool=pool, emit=tell, seed=seed, target=target)
+        return await case.run(emit=tell, seed=seed, target=target)
+
     async def work() -> None:
         # One iterator feeds all workers: cases begin in order, and none begins twice.
         for case in waiting:
-            if isinstance(case, Case):
-                verdict = await run_if_able(case, pool=pool, emit=emit, seed=seed, target=target)
-            else:
-                verdict = await case.run(emit=emit, seed=seed, target=target)
+            verdict = await _patiently(case, run, emit=emit, held_up_since=held_up_since)
             verdicts.append(verdict)
             if fail_fast and verdict.finished.outcome not in _WELL:
                 for _ in waiting:
@@ -124,6 +139,37 @@ async def run_cases(
     return exit_code
 
 
+async def _patiently(
+    case: Case | Runnable,
+    run: Callable[[Case | Runnable, Emit], Awaitable[Verdict]],
+    *,
+    emit: Emit,
+    held_up_since: Callable[[float], float],
+) -> Verdict:
+    """Runs a case, and again where it went wrong while this process was held up. Its end is told
+    once.
+    """
+
+    def all_but_the_end(event: Event) -> None:
+        if not isinstance(event, CaseFinished):
+            emit(event)
+
+    verdict: Verdict | None = None
+    for tries_left in range(_AGAIN, -1, -1):
+        begin = asyncio.get_running_loop().time()
+        verdict = await run(case, all_but_the_end)
+        late = 0.0 if verdict.finished.outcome in _WELL else held_up_since(begin)
+        if not late or not tries_left:
+            break
+        told = f"is run again: the harness was held up for {late:.1f} s, so deadlines say nothing"
+        emit(Notice(message=f"{case.id} {told}"))
+    assert verdict is not None
+    emit(verdict.finished)
+    return verdict
+
+
+_AGAIN = 2
+"""How often a case is run again at most."""
 _WELL = (Outcome.PASSED, Outcome.UNSUPPORTED)
 """How a case ends of which nothing is wrong."""
 _SEVERITY = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from collector_harness.events import (
     Event,
     MeshStarted,
     MeshStopped,
+    Notice,
     Outcome,
     RunFinished,
     RunStarted,
@@ -28,6 +30,7 @@ from collector_harness.events import (
 )
 from collector_harness.scenario.engine import run_cases
 from collector_harness.scenario.loading import parse_scenario
+from collector_harness.scenario.pulse import HELD_UP, Pulse
 
 Run = Callable[..., Any]
 Write = Callable[..., str]
@@ -52,6 +55,59 @@ def test_a_run_in_which_all_is_well_ends_with_zero(run_all: Run, alone: Write) -
     ran = run_all(alone(WELL))
     assert ran.outcomes == {"t": Outcome.PASSED}
     assert ran.exit_code is ExitCode.OK
+
+
+@pytest.mark.parametrize(("held_up", "runs"), [([0.0], 1), ([0.7, 0.0], 2), ([0.7] * 9, 3)])
+def test_a_case_that_goes_wrong_while_the_harness_is_held_up_is_run_again(
+    run_all: Run, alone: Write, held_up: list[float], runs: int
+) -> None:
+    late = iter(held_up)
+    ran = run_all(alone(WRONG), held_up_since=lambda _: next(late))
+    assert ran.outcomes == {"t": Outcome.FAILED}
+    assert sum(isinstance(each, CaseStarted) for each in ran.events) == runs
+    assert sum(isinstance(each, CaseFinished) for each in ran.events) == 1
+    notices = [each.message for each in ran.events if isinstance(each, Notice)]
+    assert len(notices) == runs - 1
+    assert all("is run again: the harness was held up for 0.7 s" in each for each in notices)
+
+
+def test_a_case_that_passes_when_it_is_run_again_has_passed(run_all: Run, alone: Write) -> None:
+    # Its first run waits for less than the process is held up, and its second is not held up.
+    late = iter([0.7])
+    counted = "- {serve: shop/conformance.Probe.Count, input: k, expect: {output: {$gt: 1}}}\n"
+    ran = run_all(alone(counted, rest="isolation: shared\n"), held_up_since=lambda _: next(late))
+    assert ran.outcomes == {"t": Outcome.PASSED}
+    assert ran.exit_code is ExitCode.OK
+
+
+def test_a_case_that_passes_while_the_harness_is_held_up_has_passed(
+    run_all: Run, alone: Write
+) -> None:
+    ran = run_all(alone(WELL), held_up_since=lambda _: 9.0)
+    assert sum(isinstance(each, CaseStarted) for each in ran.events) == 1
+    assert ran.outcomes == {"t": Outcome.PASSED}
+
+
+def test_the_pulse_tells_for_how_long_a_loop_was_held_up() -> None:
+    async def feel() -> tuple[float, float, float]:
+        loop = asyncio.get_running_loop()
+        async with Pulse() as pulse:
+            begin = loop.time()
+            hold_up(HELD_UP + 0.4)
+            asleep = pulse.held_up_since(begin)
+            await asyncio.sleep(0)
+            after = loop.time()
+            return asleep, pulse.held_up_since(begin), pulse.held_up_since(after + 60)
+
+    def hold_up(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pass
+
+    at_once, later, never = asyncio.run(feel())
+    assert at_once >= HELD_UP
+    assert later >= at_once
+    assert never == 0.0
 
 
 UNMET = "needs: [own-sockets]\n"

@@ -65,8 +65,15 @@ class ScenarioFile(pytest.File):
         except EnvironmentLacks as error:
             raise self.CollectError(str(error)) from None
         for case in scenario.cases:
+            name = _name(scenario, case)
+            # By the whole id pytest sees that the name of the case stands in brackets, as the
+            # parameters of a test do, and so knows it again by `--lf` and its like.
             item: ScenarioItem = ScenarioItem.from_parent(
-                self, name=_name(scenario, case), case=case, run_case=self._run_case
+                self,
+                name=name,
+                nodeid=f"{self.nodeid}::{name}",
+                case=case,
+                run_case=self._run_case,
             )
             _describe(item, scenario)
             yield item

@@ -126,3 +126,20 @@ def test_what_has_no_engine_yet_is_told_at_its_line(project) -> None:
     assert result.ret != 0
     result.stdout.fnmatch_lines(["*later.scenario.yaml:6:*"])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+@pytest.mark.parametrize(
+    ("option", "passed"), [("--last-failed", 0), ("--stepwise", 0), ("--failed-first", 1)]
+)
+def test_a_case_that_failed_is_known_again(project, scenarios, option: str, passed: int) -> None:
+    # The last case expects what is not so.
+    wrong = scenarios["passing"].replace("Nope, status: NOT_FOUND", "Nope, status: OK")
+    pytester = project({"calls.scenario.yaml": wrong})
+    assert pytester.runpytest_subprocess("--stepwise").parseoutcomes()["failed"] == 1
+
+    again = pytester.runpytest_subprocess("-v", option)
+
+    outcomes = again.parseoutcomes()
+    assert (outcomes["failed"], outcomes.get("passed", 0)) == (1, passed)
+    first = next(line for line in again.outlines if "::calls are routed" in line)
+    assert "calls are routed[unknown]" in first

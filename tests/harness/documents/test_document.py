@@ -179,6 +179,50 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     assert load_file(path).value == {"a": 1}
 
 
+def test_a_byte_that_is_wrong_is_told_with_its_line_behind_a_byte_order_mark(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bom.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1\nb: \xff\n")
+    with pytest.raises(InvalidInput) as caught:
+        load_file(path, "bom.yaml")
+    (problem,) = caught.value.problems
+    assert problem.message == "byte 0xff is not UTF-8"
+    assert str(problem.position) == "bom.yaml:2:4"
+
+
+def test_a_file_of_more_than_usual_size_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    text = "ä" * 300_000
+    path.write_text(f"a: {text}\nb: 1\n", encoding="utf-8")
+    assert load_file(path).value == {"a": text, "b": 1}
+
+
+NESTED = """\
+a:
+  b:
+    c: 1
+  "d e": 2
+f: [1,
+    2]
+"""
+
+
+@pytest.mark.parametrize(
+    ("location", "line"),
+    [(("a",), 1), (("a", "b"), 2), (("a", "b", "c"), 3), (("a", "d e"), 4), (("f",), 5)],
+    ids=str,
+)
+def test_a_key_has_the_line_that_its_position_has(location: tuple[str, ...], line: int) -> None:
+    document = load(NESTED)
+    assert document.line(location) == document.position(location, key=True).line == line
+
+
+def test_what_is_not_there_has_the_line_of_what_it_would_be_in() -> None:
+    document = load(NESTED)
+    assert document.line(("a", "b", "x")) == document.position(("a", "b", "x"), key=True).line == 2
+
+
 @pytest.mark.parametrize("name", ["missing.yaml", "."])
 def test_a_file_that_cannot_be_read_is_told_by_its_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):

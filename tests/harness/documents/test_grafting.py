@@ -66,3 +66,10 @@ def test_the_whole_has_what_either_text_has() -> None:
     assert document.has(("last",))
     assert not document.has(("inner",))
     assert not document.has(("part", "c"))
+
+
+def test_a_key_has_the_line_of_the_text_that_says_it() -> None:
+    """`b` is the fourth line of the base, and `last` the second of the text itself."""
+    document = grafted()
+    assert document.line(("part", "b")) == 4
+    assert document.line(("last",)) == 2

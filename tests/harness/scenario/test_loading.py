@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,6 +57,26 @@ def test_each_row_of_cases_is_a_case_with_an_id() -> None:
         "dir/x.scenario.yaml::a title[unknown]",
     ]
     assert [case.values["method"] for case in scenario.cases] == ["Echo", "Nope"]
+
+
+def test_a_scenario_that_nobody_needs_is_gone_at_once() -> None:
+    """Thousands of them, read to be chosen from, leave no work to the garbage collector."""
+    scenario = parse_scenario(TEXT)
+    kept, case = weakref.ref(scenario), weakref.ref(scenario.cases[0])
+    gc.disable()
+    try:
+        del scenario
+        assert kept() is None
+        assert case() is None
+    finally:
+        gc.enable()
+
+
+def test_equal_topologies_of_many_scenarios_are_one_value() -> None:
+    """A mesh is found by its topology, and looking for the same one takes no time."""
+    other = TEXT.replace("a title", "another title")
+    assert parse_scenario(TEXT).topology is parse_scenario(other).topology
+    assert parse_scenario(TEXT).topology != parse_scenario(TEXT.replace("hub", "out")).topology
 
 
 def test_a_scenario_without_cases_is_one_case(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import ipaddress
 import math
 import re
 import urllib.error
-import urllib.request
 
 from collector_harness.errors import EnvironmentLacks, InvalidInput, Problem
 from collector_harness.mesh import MeshNode
@@ -86,6 +85,8 @@ def _address(node: MeshNode) -> str | None:
 
 
 def _read(address: str) -> str:
+    import urllib.request  # slow to import, and few scenarios look at metrics
+
     url = f"http://{address}/metrics"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=_TIMEOUT) as response:

@@ -144,3 +144,18 @@ def test_what_is_no_place_is_refused(notation: str) -> None:
 
     with pytest.raises(ValueError, match="is n"):
         place(notation)
+
+
+def test_the_next_turn_has_another_connection(running: Any) -> None:
+    """So a call that is tried again is not tried over the connection that failed."""
+    from shared_system.channels import Channels
+    from shared_system.discovery import place
+
+    async def run() -> None:
+        channels = Channels(place("127.0.0.1:1"), size=2, keep=True, balance=True)
+        async with channels.one(7) as first, channels.one(8) as second, channels.one(9) as third:
+            assert first is third
+            assert first is not second
+        await channels.close()
+
+    running(run())

@@ -266,10 +266,13 @@ class Mesh:
         await self._starting.start(each for each in self._services.values() if not each.alive)
 
     async def _forget(self, part: MeshService) -> None:
-        if part.service.launched and not part.service.keeps:
+        if not part.service.launched:
+            return
+        if not part.service.keeps:
             await part.running.end()
-            part.running_service.forget()
             await self._databases.forget(part.service)
+        # What one that stays wrote in a case is not told of the next one either.
+        part.running_service.forget()
 
     def fault(
         self, fault: Fault | None = None, **written: Any

@@ -106,8 +106,9 @@ def test_a_service_starts_anew_between_cases_unless_it_keeps(
 ) -> None:
     (folder / "t.yaml").write_text(
         "nodes: {hub: }\nservices:\n"
-        '  fresh: {python: "app.py:told", database: "sqlite:f.db", protocol: http}\n'
-        '  kept: {python: "app.py:told", database: "sqlite:k.db", protocol: http, reset: keep}\n'
+        '  fresh: {python: "app.py:told", database: "sqlite:f.db", ready: {log: told every}}\n'
+        '  kept: {python: "app.py:told", database: "sqlite:k.db", reset: keep, '
+        "ready: {log: told every}}\n"
     )
     topology = parse_topology(folder / "t.yaml")
 
@@ -121,6 +122,7 @@ def test_a_service_starts_anew_between_cases_unless_it_keeps(
             async with pool.lease(topology) as mesh:
                 first = {name: part.running.pid for name, part in mesh.services.items()}
                 addresses = [part.address for part in mesh.parts]
+                assert all("told everything" in part.logs() for part in mesh.services.values())
                 for file in files(mesh):
                     file.write_text("what a case left behind")
             async with pool.lease(topology) as again:
@@ -129,6 +131,7 @@ def test_a_service_starts_anew_between_cases_unless_it_keeps(
                 assert [part.address for part in again.parts] == addresses
                 assert second["fresh"] not in (None, first["fresh"])
                 assert second["kept"] == first["kept"]
+                assert again["kept"].logs() == ""
                 assert [file.read_text() for file in files(again)] == [
                     "",
                     "what a case left behind",

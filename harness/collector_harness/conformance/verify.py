@@ -23,7 +23,7 @@ from collector_harness.conformance.observing import mismatches, observe
 from collector_harness.conformance.plan import Plan, make_plan
 from collector_harness.conformance.profiles import ALL
 from collector_harness.conformance.requirements import Catalogue, catalogue
-from collector_harness.conformance.smoke import smoke
+from collector_harness.conformance.smoke import Smoke, smoke
 from collector_harness.conformance.suite import SuiteCase
 from collector_harness.conformance.verdicts import CaseResult, Verdicts, decide, reproduce
 from collector_harness.events import (
@@ -84,143 +84,173 @@ async def verify(
         every, target, suite=suite, patterns=patterns, profile=profile, as_of=as_of, shard=shard
     )
     begin = time.perf_counter()
-    seed = new_seed() if seed is None else seed
     first = await smoke(target)
-    seen = await observe(target, first, plan.needs)
-    shown = Shown(capabilities=seen, collector_id=first.collector_id, probes=first.probes)
-    reasons = {
-        each.name: unsupported(each, target, shown)
-        for cases in plan.cases.values()
-        for each in cases
-    }
-    record = _Record(
-        emit=emit,
-        asked=() if plan.asked == plan.selected else tuple(sorted(plan.asked)),
-        part=plan.part,
+    verification = _Verification(
+        target=target,
+        every=every,
+        plan=plan,
+        first=first,
+        seen=await observe(target, first, plan.needs),
+        begin=begin,
+        seed=new_seed() if seed is None else seed,
+        rounds=rounds,
+        as_of=as_of,
+        known=known,
+        record=_Record(
+            emit=emit,
+            asked=() if plan.asked == plan.selected else tuple(sorted(plan.asked)),
+            part=plan.part,
+        ),
     )
+    try:
+        await verification.run(jobs=jobs, shuffle=shuffle)
+    except asyncio.CancelledError:
+        when_interrupted(verification.conclude(interrupted=True))
+        raise
+    except BaseException:
+        verification.record.end(None)
+        raise
+    return verification.conclude()
 
-    def concluded(*, interrupted: bool = False) -> Verdicts:
+
+@dataclass(kw_only=True, slots=True)
+class _Verification:
+    """One collector, one question, and what came of it so far."""
+
+    target: Target
+    every: Catalogue
+    plan: Plan
+    first: Smoke
+    seen: Mapping[str, bool]
+    """The capabilities that were looked for, and whether they were seen."""
+    begin: float
+    seed: int
+    rounds: int
+    as_of: str | None
+    known: KnownFailures | None
+    record: _Record
+    reasons: Mapping[str, str] = field(init=False)
+    """Why each case can show nothing of the target, by its name; empty for one that can."""
+
+    def __post_init__(self) -> None:
+        shown = Shown(
+            capabilities=self.seen,
+            collector_id=self.first.collector_id,
+            probes=self.first.probes,
+        )
+        self.reasons = {
+            each.name: unsupported(each, self.target, shown)
+            for cases in self.plan.cases.values()
+            for each in cases
+        }
+
+    async def run(self, *, jobs: int, shuffle: bool) -> None:
+        """Runs what can be run. With nothing of that it tells of a run of nothing: a stream is
+        never without an end.
+        """
+        async with Pulse() as pulse:
+            await run_cases(
+                self._in_order(shuffle=shuffle),
+                target=self.target,
+                emit=self.record,
+                # One that runs already is one for all.
+                jobs=1 if isinstance(self.target, AttachTarget) else jobs,
+                seed=self.seed,
+                held_up_since=pulse.held_up_since,
+            )
+
+    def conclude(self, *, interrupted: bool = False) -> Verdicts:
+        """Returns what is known by now, and tells it as the end of the run."""
         requirements = decide(
             {
                 key: [
-                    _result(
-                        each,
-                        [record.finished.get(case.id) for case in each.rounds(rounds)],
-                        unsupported=reasons.get(each.name, ""),
-                        reproduce=reproduce(str(target), key, seed),
-                        interrupted=interrupted,
-                    )
-                    for each in plan.cases.get(key, cases)
+                    self._result(each, key, interrupted=interrupted)
+                    for each in self.plan.cases.get(key, cases)
                 ]
-                for key, cases in plan.suite.cases.items()
+                for key, cases in self.plan.suite.cases.items()
             },
-            selected=plan.selected,
-            asked=plan.asked,
-            catalogue=every,
-            target=str(target),
-            seed=seed,
-            known={} if known is None else known.on(datetime.now(UTC).date()),
+            selected=self.plan.selected,
+            asked=self.plan.asked,
+            catalogue=self.every,
+            target=str(self.target),
+            seed=self.seed,
+            known={} if self.known is None else self.known.on(datetime.now(UTC).date()),
             interrupted=interrupted,
         )
-        lacking, silent = mismatches(target, seen)
+        lacking, silent = mismatches(self.target, self.seen)
         # Of what an interrupted run has not come to, nobody knows whether it is known.
-        stale = known.unmatched(requirements) if known is not None and not interrupted else ()
+        known = None if interrupted else self.known
+        stale = () if known is None else known.unmatched(requirements)
+        covered = self.plan.suite.covered
         verdicts = Verdicts(
-            suite_version=every.version,
-            target=str(target),
-            seed=seed,
+            suite_version=self.every.version,
+            target=str(self.target),
+            seed=self.seed,
             requirements=requirements,
-            uncovered=tuple(each.id for each in every if each.id not in plan.suite.covered),
-            seconds=time.perf_counter() - begin,
-            calls=record.calls,
-            notices=(*first.notices, *silent),
+            uncovered=tuple(each.id for each in self.every if each.id not in covered),
+            seconds=time.perf_counter() - self.begin,
+            calls=self.record.calls,
+            notices=(*self.first.notices, *silent),
             findings=(*lacking, *stale),
-            as_of=as_of,
+            as_of=self.as_of,
             interrupted=interrupted,
         )
         ids = {
-            each.name: tuple(case.id for case in each.rounds(rounds))
-            for cases in plan.suite.cases.values()
+            each.name: tuple(case.id for case in each.rounds(self.rounds))
+            for cases in self.plan.suite.cases.values()
             for each in cases
         }
-        for event in judged(verdicts, catalogue=every, ids=ids):
-            record(event)
-        record.end(verdicts)
+        for event in judged(verdicts, catalogue=self.every, ids=ids):
+            self.record(event)
+        self.record.end(verdicts)
         return verdicts
 
-    try:
-        # With nothing to run it tells of a run of nothing: a stream is never without an end.
-        async with Pulse() as pulse:
-            await run_cases(
-                _in_order(plan, every, reasons, rounds, seed if shuffle else None),
-                target=target,
-                emit=record,
-                # One that runs already is one for all.
-                jobs=1 if isinstance(target, AttachTarget) else jobs,
-                seed=seed,
-                held_up_since=pulse.held_up_since,
-            )
-    except asyncio.CancelledError:
-        when_interrupted(concluded(interrupted=True))
-        raise
-    except BaseException:
-        record.end(None)
-        raise
-    return concluded()
+    def _in_order(self, *, shuffle: bool) -> list[Case | LibraryCase]:
+        """Returns what is to be run, a case that stands for several requirements once. What others
+        build on comes first; with `shuffle` nothing has its place.
+        """
+        runnable = {
+            each.name: each
+            for key in self.every.in_dependency_order()
+            if key in self.plan.selected
+            for each in self.plan.cases[key]
+            if not self.reasons[each.name]
+        }
+        cases = [
+            case
+            for each in sorted(runnable.values(), key=_longest_first)
+            for case in each.rounds(self.rounds)
+        ]
+        if shuffle:
+            random.Random(self.seed).shuffle(cases)
+        return cases
 
-
-def _in_order(
-    plan: Plan, every: Catalogue, reasons: Mapping[str, str], rounds: int, shuffled: int | None
-) -> list[Case | LibraryCase]:
-    """Returns what is to be run, a case that stands for several requirements once. What others
-    build on comes first; with the seed `shuffled` nothing has its place.
-    """
-    runnable = {
-        each.name: each
-        for key in every.in_dependency_order()
-        if key in plan.selected
-        for each in plan.cases[key]
-        if not reasons[each.name]
-    }
-    cases = [
-        case
-        for each in sorted(runnable.values(), key=_longest_first)
-        for case in each.rounds(rounds)
-    ]
-    if shuffled is not None:
-        random.Random(shuffled).shuffle(cases)
-    return cases
+    def _result(self, case: SuiteCase, key: str, *, interrupted: bool) -> CaseResult:
+        """Returns what a case of a requirement came to, of several rounds the worst."""
+        rounds = [self.record.finished.get(each.id) for each in case.rounds(self.rounds)]
+        finished = [each for each in rounds if each is not None]
+        worst = min(finished, key=lambda each: _WORST.index(each.outcome), default=None)
+        # A round that went wrong is known whatever the others would have come to.
+        known = interrupted and worst is not None and worst.outcome is not Outcome.PASSED
+        reason = self.reasons.get(case.name, "")
+        if reason or worst is None or (len(finished) < len(rounds) and not known):
+            return CaseResult(case=case.name, source=case.source, outcome=None, unsupported=reason)
+        failure = worst.failure
+        again = reproduce(str(self.target), key, self.seed)
+        return CaseResult(
+            case=case.name,
+            source=case.source,
+            outcome=worst.outcome,
+            rounds=tuple(each.outcome for each in finished) if len(finished) > 1 else (),
+            seconds=sum(each.seconds for each in finished),
+            failure=None if failure is None else replace(failure, reproduce=again),
+        )
 
 
 def _longest_first(case: SuiteCase) -> float:
     """Begun early, what takes long runs beside all else; the rest stays in its order."""
     limit = case.scenario.file.timeout if case.scenario is not None else None
     return -limit.total_seconds() if isinstance(limit, timedelta) else 0.0
-
-
-def _result(
-    case: SuiteCase,
-    rounds: Sequence[CaseFinished | None],
-    *,
-    unsupported: str,
-    reproduce: str,
-    interrupted: bool,
-) -> CaseResult:
-    finished = [each for each in rounds if each is not None]
-    worst = min(finished, key=lambda each: _WORST.index(each.outcome), default=None)
-    # A round that went wrong is known whatever the others would have come to.
-    known = interrupted and worst is not None and worst.outcome is not Outcome.PASSED
-    if unsupported or worst is None or (len(finished) < len(rounds) and not known):
-        return CaseResult(case=case.name, source=case.source, outcome=None, unsupported=unsupported)
-    failure = worst.failure
-    return CaseResult(
-        case=case.name,
-        source=case.source,
-        outcome=worst.outcome,
-        rounds=tuple(each.outcome for each in finished) if len(finished) > 1 else (),
-        seconds=sum(each.seconds for each in finished),
-        failure=None if failure is None else replace(failure, reproduce=reproduce),
-    )
 
 
 @dataclass(kw_only=True, slots=True)

@@ -54,8 +54,8 @@ def said_in(value: object) -> Iterator[str]:
 def said_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Yields the keys of what a document starts, each with what it is a key of."""
     topology = document.get("topology", document)
-    if not isinstance(topology, Mapping):
-        return
+    if not isinstance(topology, Mapping):  # the name of a file, which is read by itself
+        topology = {}
     started = {
         "a node": [*topology.get("nodes", {}).values(), topology.get("defaults")],
         "a service": [

@@ -8,12 +8,10 @@ shown is bounded.
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import replace
 from typing import Any, Final
 
 from collector_harness.errors import InvalidInput
@@ -21,6 +19,7 @@ from collector_harness.events import Mismatch
 from collector_harness.plugins import MatcherKind, installed_matchers
 from collector_harness.scenario.kinds import ABSENT, type_of
 from collector_harness.scenario.model.terms import seconds_of
+from collector_harness.scenario.nearest import nearest
 from collector_harness.scenario.pairing import paired
 from collector_harness.scenario.rendering import render
 from collector_harness.scenario.searching import is_found
@@ -31,10 +30,6 @@ __all__ = ["ABSENT", "MATCHERS", "OWN_MATCHERS", "match", "matches", "type_of"]
 MAX_MISMATCHES = 50
 """Differences that are told; the rest is counted."""
 _MAX_UNORDERED = 1_000
-_MAX_COMPARED = 1_000
-"""Items of a list among which the nearest is looked for."""
-_MAX_OF_NEAREST = 5
-"""Differences that are told of the nearest item."""
 
 Found = Iterator[Mismatch]
 Matcher = Callable[[object, object, str], Found]
@@ -253,27 +248,7 @@ def _contains(argument: object, actual: object, path: str) -> Found:
 
 
 def _nearest(expected: object, items: Iterable[tuple[int, object]], path: str) -> Found:
-    """Yields how the item differs that comes nearest to what is expected of one, of which it has
-    something at least; the first of those that come equally near.
-    """
-    parts = _parts(expected)
-    nearest: tuple[int, list[Mismatch]] | None = None
-    for index, item in itertools.islice(items, _MAX_COMPARED):
-        fewer = parts if nearest is None else len(nearest[1])
-        found = list(itertools.islice(_match(expected, item, f"{path}[{index}]"), fewer))
-        if len(found) < fewer:
-            nearest = index, found
-    for each in nearest[1][:_MAX_OF_NEAREST] if nearest is not None else ():
-        yield replace(each, expected=f"{each.expected} (in the nearest item)")
-
-
-def _parts(expected: object) -> int:
-    """Returns how many things an expectation says, each of which may differ."""
-    if isinstance(expected, Given):
-        return _parts(expected.value)
-    if isinstance(expected, dict) and not any(key in MATCHERS for key in expected):
-        return sum(map(_parts, expected.values()))
-    return sum(map(_parts, expected)) if isinstance(expected, list) else 1
+    return nearest(expected, items, path, differences=_match, matchers=MATCHERS)
 
 
 def _unescaped_bytes(argument: object) -> object:

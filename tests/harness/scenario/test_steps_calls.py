@@ -120,7 +120,7 @@ def test_a_method_that_is_not_registered_is_unimplemented(run_all: Run, alone: W
         ),
         (
             '{call: grpc.health.v1.Health/Check, foreach: [7], input: {service: "${item}"}}',
-            "the request does not fit grpc.health.v1.HealthCheckRequest at 'service': it takes text",
+            "the request does not fit grpc.health.v1.HealthCheckRequest at 'service': it takes",
         ),
         (
             "call: grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

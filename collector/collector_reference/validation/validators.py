@@ -33,6 +33,8 @@ VALIDATE = "/collector.CollectorRegistry/ValidateMethod"
 REGISTER = "/collector.CollectorRegistry/RegisterService"
 
 _MAX_ANSWERS = 100_000
+_FEW_ANSWERS = 10_000
+"""So many are kept without looking which of them still count."""
 _LONGEST_KEPT = 1_000
 """Characters of the longest question whose answer is kept: names are the callers' own choice."""
 
@@ -188,8 +190,14 @@ class CachedValidator:
         self._generation = generation
         self._clock = clock
         self._answers: dict[tuple[str, str, str], tuple[float, int, str | None]] = {}
+        self._look_at = _FEW_ANSWERS
         self.hits = 0
         """How often a believed answer was enough."""
+
+    @property
+    def kept(self) -> int:
+        """How many answers are kept, those included that are not believed any more."""
+        return len(self._answers)
 
     def knows(self, namespace: str, service: str, method: str) -> bool:
         """Whether a believed answer says that the method is registered."""
@@ -228,9 +236,23 @@ class CachedValidator:
     def _keep(self, key: tuple[str, str, str], generation: int, refusal: str | None) -> None:
         if self._life <= 0 or sum(map(len, key)) > _LONGEST_KEPT:
             return
+        if len(self._answers) >= self._look_at:
+            self._drop_what_is_over()
+        self._answers[key] = (self._clock() + self._life, generation, refusal)
+
+    def _drop_what_is_over(self) -> None:
+        """So that what is kept is in proportion to what is asked in a life, however many names
+        callers make up. Each look is paid for by as many answers as it finds.
+        """
+        now, generation = self._clock(), self._generation()
+        self._answers = {
+            key: answer
+            for key, answer in self._answers.items()
+            if answer[0] > now and answer[1] == generation
+        }
         if len(self._answers) >= _MAX_ANSWERS:
             self._answers.clear()
-        self._answers[key] = (self._clock() + self._life, generation, refusal)
+        self._look_at = min(max(_FEW_ANSWERS, 2 * len(self._answers)), _MAX_ANSWERS)
 
     def forget(self) -> None:
         """Drops every answer."""

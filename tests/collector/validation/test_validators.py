@@ -133,6 +133,27 @@ async def test_answers_to_questions_of_any_length_fill_no_memory():
         assert len(inner.questions) == asked
 
 
+async def test_answers_that_are_over_are_not_kept():
+    """However many names callers make up: only what is asked in a life takes memory."""
+    inner, world = Asked(), World()
+    validator = cached(inner, world)
+    for life in range(3):
+        for number in range(9_000):
+            with pytest.raises(NotRegistered):
+                await validator.validate_service_method("ns", f"S{life}.{number}", "A")
+        assert validator.kept <= 10_000
+        world.now += 6
+    for number in range(15_000):
+        with pytest.raises(NotRegistered):
+            await validator.validate_service_method("ns", f"S{number}", "A")
+    # What still counts stays, also where it is much.
+    inner.questions.clear()
+    for number in range(15_000):
+        with pytest.raises(NotRegistered):
+            await validator.validate_service_method("ns", f"S{number}", "A")
+    assert inner.questions == []
+
+
 async def test_forgetting_drops_every_answer():
     inner, world = Asked("A"), World()
     validator = cached(inner, world)

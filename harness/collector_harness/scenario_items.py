@@ -6,7 +6,6 @@ business; here its outcome becomes pytest's.
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,12 +79,10 @@ class ScenarioFile(pytest.File):
 
     def _source(self) -> str:
         """Returns the file as the user would name it where pytest was started."""
-        started = self.config.invocation_params.dir
-        return (
-            os.path.relpath(self.path, started)
-            if self.path.is_relative_to(started)
-            else str(self.path)
-        )
+        try:
+            return str(self.path.relative_to(self.config.invocation_params.dir))
+        except ValueError:  # it is elsewhere
+            return str(self.path)
 
 
 class ScenarioItem(pytest.Item):

@@ -15,9 +15,13 @@ from collector_harness.faults.front import Front
 from collector_harness.launchers.base import DEFAULT_GRACE
 from collector_harness.launchers.child import Child
 from collector_harness.launchers.logs import LogBuffer, sanitised
+from collector_harness.launchers.pausing import pauses
 from collector_harness.launchers.reaper import Reaper, the_reaper
+from collector_harness.launchers.standstill import stands_still
 
 __all__ = ["Supervised", "ending"]
+
+_STOP_LIMIT = timedelta(seconds=5)
 
 
 class Supervised:
@@ -88,9 +92,16 @@ class Supervised:
         await self._front.move(keep=keep)
 
     async def pause(self) -> None:
-        """Stops it by SIGSTOP; connections to it stay open and are not answered."""
-        if self._child is not None:
-            self._child.signal(signal.SIGSTOP)
+        """Stops it by SIGSTOP, and returns once it stands still; connections to it stay open and
+        are not answered.
+        """
+        child = self._child
+        if child is not None:
+            child.signal(signal.SIGSTOP)
+            # The signal reaches each of its threads in its own time.
+            async for _ in pauses(_STOP_LIMIT):
+                if stands_still(child.pid):
+                    return
 
     async def resume(self) -> None:
         """Lets it go on by SIGCONT."""

@@ -71,7 +71,13 @@ def test_the_stream_opens_with_its_version_and_closes_with_the_verdict(tmp_path:
         "asked": [],
     }
     assert last["exit_code"] == 1
-    assert last["totals"] == {"scenarios": 1, "cases": 2, "passed": 1, "failed": 1, "unsupported": 0}
+    assert last["totals"] == {
+        "scenarios": 1,
+        "cases": 2,
+        "passed": 1,
+        "failed": 1,
+        "unsupported": 0,
+    }
 
 
 def test_a_failure_is_recorded_whole(failures: dict[str, CaseFinished]) -> None:

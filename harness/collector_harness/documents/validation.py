@@ -31,7 +31,6 @@ from collector_harness.errors import InvalidInput, Position, Problem
 __all__ = ["Short", "StrictModel", "UnknownKey", "problems_of", "validate"]
 
 
-
 class StrictModel(BaseModel):
     """The base of every model of a text: frozen, no unknown keys, no conversions.
 

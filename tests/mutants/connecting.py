@@ -15,12 +15,12 @@ class Wallflower(Connections):
         super().__init__(settings, **others)
         self._mine = settings.namespaces
 
-    def accept(self, request):
+    def accept(self, request, **others):
         if request.address and not shared(request.namespaces, self._mine):
             return ConnectResponse(
                 status=Status(code=Status.HTTP_PRECONDITION_FAILED, message="nothing is shared")
             )
-        return super().accept(request)
+        return super().accept(request, **others)
 
 
 class OneWayStreet(Connections):
@@ -30,9 +30,9 @@ class OneWayStreet(Connections):
         super().__init__(settings, **others)
         self._guests = set()
 
-    def accept(self, request):
+    def accept(self, request, **others):
         self._guests.add(request.collector_id)
-        return super().accept(request)
+        return super().accept(request, **others)
 
     def by_id(self, collector_id):
         return None if collector_id in self._guests else super().by_id(collector_id)

@@ -14,8 +14,8 @@ from collector_reference.wire.dispatcher_pb2 import ConnectRequest, ConnectRespo
 class RubberStamp(Connections):
     """Has one id of a connection for each peer."""
 
-    def accept(self, request):
-        response = super().accept(request)
+    def accept(self, request, **others):
+        response = super().accept(request, **others)
         if response.connection_id:
             response.connection_id = f"connection-of-{request.collector_id}"
         return response
@@ -24,8 +24,8 @@ class RubberStamp(Connections):
 class Librarian(Connections):
     """Puts everything into order."""
 
-    def accept(self, request):
-        response = super().accept(request)
+    def accept(self, request, **others):
+        response = super().accept(request, **others)
         response.shared_namespaces[:] = sorted(response.shared_namespaces)
         return response
 
@@ -33,8 +33,8 @@ class Librarian(Connections):
 class SoftHeart(Connections):
     """Writes down also those whom it sends away."""
 
-    def accept(self, request):
-        response = super().accept(request)
+    def accept(self, request, **others):
+        response = super().accept(request, **others)
         if not request.address:
             super().accept(
                 ConnectRequest(
@@ -67,24 +67,24 @@ class DoubleBooking(DispatcherService):
 class SmallPrint(Connections):
     """Writes every id in small letters."""
 
-    def accept(self, request):
+    def accept(self, request, **others):
         request.collector_id = request.collector_id.lower()
-        return super().accept(request)
+        return super().accept(request, **others)
 
 
 class Namegiver(Connections):
     """Has a name for those who have none."""
 
-    def accept(self, request):
+    def accept(self, request, **others):
         request.collector_id = request.collector_id or "unknown"
-        return super().accept(request)
+        return super().accept(request, **others)
 
 
 class YesMan(Connections):
     """Says yes to any address, and keeps those that it can use."""
 
-    def accept(self, request):
-        response = super().accept(request)
+    def accept(self, request, **others):
+        response = super().accept(request, **others)
         if request.address and response.status.code == Status.HTTP_BAD_REQUEST:
             return ConnectResponse(
                 status=Status(code=Status.HTTP_OK, message="OK"),
@@ -148,10 +148,10 @@ class CoatCheck(Connections):
 class SecondHome(Connections):
     """Keeps the address that a peer had before."""
 
-    def accept(self, request):
+    def accept(self, request, **others):
         before = self.by_id(request.collector_id)
         was_at = None if before is None else before.address
-        response = super().accept(request)
+        response = super().accept(request, **others)
         if was_at is not None and was_at != request.address:
             super().accept(ConnectRequest(address=was_at, namespaces=request.namespaces))
         return response

@@ -17,24 +17,26 @@ from collector_reference.wire.dispatcher_pb2 import DispatchRequest
 class ForeignTongue(Connections):
     """Reads a request to connect in the dialect that it grew up with."""
 
-    def accept(self, request):
-        return super().accept(Dialect.ACCRETIONAL.read(request.SerializeToString()))
+    def accept(self, request, **others):
+        return super().accept(Dialect.ACCRETIONAL.read(request.SerializeToString()), **others)
 
 
 class Monoglot(Connections):
     """Reads a request to connect natively, whatever dialect it was told to speak."""
 
-    def accept(self, request):
-        return super().accept(type(request).FromString(Dialect.ACCRETIONAL.write(request)))
+    def accept(self, request, **others):
+        return super().accept(
+            type(request).FromString(Dialect.ACCRETIONAL.write(request)), **others
+        )
 
 
 class SmallTalk(Connections):
     """Takes the metadata in which the accretional dialect has the id for HTTP headers."""
 
-    def accept(self, request):
+    def accept(self, request, **others):
         if self._settings.dialect is Dialect.ACCRETIONAL:
             request.collector_id = request.collector_id.lower()
-        return super().accept(request)
+        return super().accept(request, **others)
 
 
 class Rounder(DispatcherService):

@@ -22,8 +22,9 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if words is None else words
     if "--grpc-debug" in words or os.environ.get("AUTH_GRPC_DEBUG") == "1":
-        # gRPC reads them once, when it is first used.
-        os.environ.setdefault("GRPC_VERBOSITY", "DEBUG")
+        # gRPC reads them once, when it is first used. Who asks for it here means it, whatever
+        # verbosity was handed down.
+        os.environ["GRPC_VERBOSITY"] = "DEBUG"
         os.environ.setdefault("GRPC_TRACE", _TRACES)
     import grpc
 

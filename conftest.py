@@ -1,6 +1,7 @@
 """What every test of this repository may use, and what guards the machine against tests."""
 
 import os
+import signal
 
 import pytest
 
@@ -14,10 +15,13 @@ def pytest_configure() -> None:
     """Marks this process's environment, so that what tests start ends when this process does.
 
     Also when it is killed: the reaper looks for the mark. Workers of pytest-xdist are marked by
-    the process that started them, and mark by themselves what they start.
+    the process that started them, and mark by themselves what they start. And Ctrl-C is heard by
+    what tests start: a shell has what it runs in the background ignore it, and all below that.
     """
     the_reaper().start()
     os.environ[RUN_MARKER] = the_reaper().marker
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -74,10 +74,15 @@ class Runtime:
             task[0].add_done_callback(finish)
 
         def cancel() -> None:
-            task[0].cancel()
+            if task:
+                task[0].cancel()
+            else:
+                coroutine.close()
+                done.set_exception(concurrent.futures.CancelledError())
 
-        self._loop.call_soon_threadsafe(begin)
         try:
+            # Interrupted in here, it may have been begun, or not.
+            self._loop.call_soon_threadsafe(begin)
             return done.result()
         except BaseException:
             if not done.done():

@@ -122,3 +122,22 @@ def test_an_interruption_awaits_the_clean_up() -> None:
         rest, _ = process.communicate(timeout=20)
     assert rest.splitlines() == ["cleaned up", "interrupted"]
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun"])
+def test_an_interruption_before_there_is_anything_to_wait_for_leaves_nothing_running(
+    begun, monkeypatch
+):
+    with Runtime() as runtime:
+        call_soon = runtime.loop.call_soon_threadsafe
+
+        def interrupted(*arguments):
+            monkeypatch.undo()
+            if begun:
+                call_soon(*arguments)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(runtime.loop, "call_soon_threadsafe", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runtime.run(asyncio.sleep(600))
+        assert not asyncio.all_tasks(runtime.loop)

@@ -43,7 +43,8 @@ PROJECT = {
                 case "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 case "wait":
-                    socket.create_connection(("127.0.0.1", int(os.environ["READY"]))).recv(1)
+                    with socket.create_connection(("127.0.0.1", int(os.environ["READY"]))) as me:
+                        me.recv(1)
                     topology["west"].serve(
                         "shop", "conformance.Probe", "Sleep",
                         {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "600s"},
@@ -190,7 +191,7 @@ def test_nothing_is_left_after_a_signal(
     assert_ended(marked())
     assert list(scratch.iterdir()) == []
     if number is signal.SIGINT:
-        assert run.returncode == pytest.ExitCode.INTERRUPTED
+        assert run.returncode == pytest.ExitCode.INTERRUPTED, said
         assert re.search(r"KeyboardInterrupt", said)
 
 
@@ -250,7 +251,8 @@ def test_what_tests_of_this_repository_start_ends_when_pytest_is_killed(
                 def test_it():
                     waiting = [sys.executable, "-S", "-c", "import signal; signal.pause()"]
                     started = subprocess.Popen(waiting, start_new_session=True)
-                    socket.create_connection(("127.0.0.1", int(os.environ["READY"]))).recv(1)
+                    with socket.create_connection(("127.0.0.1", int(os.environ["READY"]))) as me:
+                        me.recv(1)
                     os.kill(os.getpid(), signal.SIGKILL)
             """,
         }

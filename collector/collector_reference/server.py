@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -224,14 +224,13 @@ class Collector(Registration):
         begun = asyncio.get_running_loop().time()
         window = min(self._settings.refusal_window.total_seconds(), seconds)
         await self._health.set(serving=False)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(window):
-                await asyncio.gather(*(p.leave() for p in (self._connections, self._meeting) if p))
+        # Who has forgotten a member would take what it then tells for a new connection.
+        await _within(window / 2, self._connections.leave())
+        if self._meeting is not None:
+            await _within(window / 2, self._meeting.leave())
         self._guard.draining = True
         seconds = max(seconds - window - (asyncio.get_running_loop().time() - begun), 0)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(window):
-                await self._stopped.wait()
+        await _within(window, self._stopped.wait())
         return seconds
 
     async def kill(self) -> None:
@@ -398,3 +397,10 @@ class Collector(Registration):
             validations=self._wiring.validations(),
             executions={key: runs for key, runs in self._handlers.runs().items() if runs},
         )
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """Waits until it is done, or the time is over."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work

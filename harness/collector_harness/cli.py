@@ -6,6 +6,9 @@ when that command is called; the list of commands is known without.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -15,6 +18,7 @@ from typing import Any, Final
 import click
 
 from collector_harness.commands.options import Flags, ReaderLeft, debug_option, flush_or_forget
+from collector_harness.heap import growing
 
 __all__ = ["COMMANDS", "command_line", "main"]
 
@@ -130,6 +134,15 @@ def main(args: Sequence[str] | None = None) -> int:
     # gRPC's own remarks on connections that close would run through what is printed. It reads
     # this once, when it is imported; a user who wants the remarks sets it.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    own_process = args is None
+    if own_process:
+        # At its end Python would look for garbage in all that it gives up anyway.
+        atexit.register(gc.freeze)
+    with growing() if own_process else contextlib.nullcontext():
+        return _run(args, flags)
+
+
+def _run(args: Sequence[str] | None, flags: Flags) -> int:
     try:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from collector_harness.errors import HarnessError
+from collector_harness.heap import settle
 from collector_harness.pytest_meshes import Meshes, TopologyFactory, definition_of
 from collector_harness.pytest_options import HarnessOptions, add_options, read_options
 from collector_harness.pytest_stream import TestStream, open_stream
-from collector_harness.scenario_items import SUFFIX, ScenarioFile
+from collector_harness.scenario_items import SUFFIX, ScenarioFile, ScenarioItem
 
 if TYPE_CHECKING:
     from collector_harness.blocking import BlockingMesh, BlockingNode
@@ -72,6 +73,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
         return None
     meshes = _meshes_of(parent.config)
     return ScenarioFile.from_parent(parent, path=file_path, run_case=meshes.run_case)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keeps a suite of scenarios out of Python's search for garbage, until pytest ends."""
+    if any(isinstance(item, ScenarioItem) for item in session.items):
+        settle()
 
 
 @pytest.fixture

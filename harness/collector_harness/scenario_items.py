@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from collector_harness.errors import EnvironmentLacks, HarnessError, InvalidInput
+from collector_harness.heap import growing
 
 if TYPE_CHECKING:
     from collector_harness.events import CaseFinished
@@ -54,28 +55,35 @@ class ScenarioFile(pytest.File):
 
         A file with problems is a collection error that shows each of them at its line.
         """
+        with growing():
+            scenario = self._load()
+        for case in scenario.cases:
+            yield self._item(scenario, case)
+
+    def _load(self) -> Scenario:
         from collector_harness.scenario.loading import load_scenario
 
         try:
-            scenario = load_scenario(self.path, source=self._source())
+            return load_scenario(self.path, source=self._source())
         except InvalidInput as error:
             problems = "\n".join(str(problem) for problem in error.problems)
             raise self.CollectError(problems) from None
         except EnvironmentLacks as error:
             raise self.CollectError(str(error)) from None
-        for case in scenario.cases:
-            name = _name(scenario, case)
-            # By the whole id pytest sees that the name of the case stands in brackets, as the
-            # parameters of a test do, and so knows it again by `--lf` and its like.
-            item: ScenarioItem = ScenarioItem.from_parent(
-                self,
-                name=name,
-                nodeid=f"{self.nodeid}::{name}",
-                case=case,
-                run_case=self._run_case,
-            )
-            _describe(item, scenario)
-            yield item
+
+    def _item(self, scenario: Scenario, case: Case) -> ScenarioItem:
+        name = _name(scenario, case)
+        # By the whole id pytest sees that the name of the case stands in brackets, as the
+        # parameters of a test do, and so knows it again by `--lf` and its like.
+        item: ScenarioItem = ScenarioItem.from_parent(
+            self,
+            name=name,
+            nodeid=f"{self.nodeid}::{name}",
+            case=case,
+            run_case=self._run_case,
+        )
+        _describe(item, scenario)
+        return item
 
     def _source(self) -> str:
         """Returns the file as the user would name it where pytest was started."""

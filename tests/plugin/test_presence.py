@@ -82,3 +82,26 @@ def test_only_what_pytest_makes_public_is_used() -> None:
     assert {"pytest_plugin.py", "scenario_items.py"} <= users.keys()
     private = r"\b(?:from|import) _pytest|\b(?:pytest|config|parser|session|request|parent)\._\w+"
     assert {name: used for name, text in users.items() if (used := re.findall(private, text))} == {}
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_only_a_suite_with_scenarios_is_kept_out_of_the_search_for_garbage(
+    project, scenarios, given: bool
+) -> None:
+    files = {"calls.scenario.yaml": scenarios["passing"]} if given else {}
+    pytester = project(
+        {
+            **files,
+            "test_it.py": f"""
+                import gc
+
+                def test_it():
+                    assert gc.isenabled()
+                    assert (gc.get_freeze_count() > 0) is {given}
+            """,
+        }
+    )
+
+    result = pytester.runpytest_subprocess()
+
+    assert result.parseoutcomes() == {"passed": 3 if given else 1}

@@ -112,6 +112,7 @@ def command(**given: str | None) -> int:
     standard error. Each flag has an environment variable, which the flag beats.
     """
     from collector_harness.errors import InvalidInput, Problem
+    from collector_harness.heap import begin_work
     from collector_reference.errors import SettingsError
     from collector_reference.grpc_debug import restart_with_grpc_debug
     from collector_reference.serving import process_settings, serve
@@ -124,6 +125,7 @@ def command(**given: str | None) -> int:
         flag = FLAGS[error.setting][0] if error.setting in FLAGS else error.setting
         name = f"{flag} ({error.setting})" if flag != error.setting else flag
         raise InvalidInput(Problem(message=f"{name}: {error.problem}")) from error
+    begin_work()
     return serve(settings)
 
 

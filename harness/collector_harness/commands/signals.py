@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from collector_harness.errors import ExitCode
+from collector_harness.heap import begin_work
 
 __all__ = ["run_until_signalled"]
 
@@ -31,6 +32,7 @@ def run_until_signalled(
     An interrupt cancels it; then the code is 130, or `terminated` where it was SIGTERM.
     `give_back` is called before leaving at once, to give the terminal back.
     """
+    begin_work()
     return asyncio.run(_guarded(work, terminated=terminated, give_back=give_back))
 
 

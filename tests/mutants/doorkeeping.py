@@ -23,8 +23,13 @@ class VaguePorter(PortGuard):
     """Has not found what there never was."""
 
     async def intercept_service(self, continuation, handler_call_details):
-        if await continuation(handler_call_details) is not None:
-            return await super().intercept_service(continuation, handler_call_details)
+        handler = await continuation(handler_call_details)
+        if handler is not None:
+
+            async def again(_details):  # who asks twice is asked by fewer
+                return handler
+
+            return await super().intercept_service(again, handler_call_details)
 
         async def refuse(_requests, context):
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such method")

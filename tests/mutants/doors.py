@@ -30,7 +30,8 @@ class Doorman(Collector):
         return f"127.0.0.1:{self._door.sockets[0].getsockname()[1]}"
 
     async def stop(self, grace=None):
-        self._door.close()
+        if self._door is not None:
+            self._door.close()
         await super().stop(grace)
 
     def _choose(self, first):
@@ -72,9 +73,16 @@ class Touchy(Doorman):
 
 
 class TwoFaced(Doorman):
-    """Speaks TLS with those who do, and plaintext with those who do not."""
+    """Speaks TLS with those who do, and plaintext with those who do not; a door only where it is
+    to speak TLS.
+    """
+
+    _plain = None
 
     async def start(self):
+        if self.settings.tls is None:
+            await Collector.start(self)
+            return
         await super().start()
         self._plain = Collector(
             replace(self.settings, tls=None, listen="127.0.0.1:0", advertise=None, connect=())
@@ -82,7 +90,8 @@ class TwoFaced(Doorman):
         await self._plain.start()
 
     async def stop(self, grace=None):
-        await self._plain.stop(grace)
+        if self._plain is not None:
+            await self._plain.stop(grace)
         await super().stop(grace)
 
     def _choose(self, first):

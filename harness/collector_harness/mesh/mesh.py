@@ -230,8 +230,8 @@ class Mesh:
         """Brings every node back to the state that it had after the start.
 
         Services are ended and forget, unless they keep what they know: `renew` starts them again.
-        Returns False when it cannot, because a node is a process or a peer that is played, was
-        killed or started anew since, keeps its records where others do too, has metrics, which only
+        Returns False when it cannot, because a node is a process, a peer that is played or a
+        collector of somebody else's, was killed or started anew since, keeps its records where others do too, has metrics, which only
         grow, or lost a connection for good: stop the mesh then, and start another.
         """
         if not self._started or len(self._checkpoints) < len(self._nodes) or self._doubtful:
@@ -366,8 +366,8 @@ class Mesh:
             node.name: (node.collector, node.collector.checkpoint())
             for node in self
             if node.node.peer is None
-            and node.collector is not None
-            and hasattr(node.collector, "checkpoint")
+            # What is made of the reference may remember more than the reference tells.
+            and type(node.collector) is Collector
             and _METRICS not in dict(node.node.environment)
         }
 

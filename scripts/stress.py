@@ -66,7 +66,7 @@ def _commands(seed: int) -> list[list[str]]:
     shuffled = ["--seed", str(seed)]
     return [
         [*program, "run", "scenarios/mesh", "--repeat", "2", "--shuffle", *shuffled],
-        [*program, "verify", "reference", "--repeat", "2", *shuffled],
+        [*program, "verify", "reference", "--repeat", "2", "--shuffle", *shuffled],
     ]
 
 

@@ -13,7 +13,7 @@ class SleepyDoorman(PortGuard):
         if handler is not None and handler.response_streaming:
             return handler
 
-        async def again(_details):  # who asks twice is asked by fewer: gRPC goes on behind the first
+        async def again(_details):  # who asks twice is asked by fewer
             return handler
 
         return await super().intercept_service(again, handler_call_details)

@@ -231,8 +231,9 @@ class Mesh:
 
         Services are ended and forget, unless they keep what they know: `renew` starts them again.
         Returns False when it cannot, because a node is a process, a peer that is played or a
-        collector of somebody else's, was killed or started anew since, keeps its records where others do too, has metrics, which only
-        grow, or lost a connection for good: stop the mesh then, and start another.
+        collector of somebody else's, was killed or started anew since, keeps its records where
+        others do too, has metrics, which only grow, or lost a connection for good: stop the mesh
+        then, and start another.
         """
         if not self._started or len(self._checkpoints) < len(self._nodes) or self._doubtful:
             return False

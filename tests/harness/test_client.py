@@ -16,6 +16,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor_pool import Default
 
 from collector_harness.client import NodeClient, Reply, from_any, json_values, to_any
+from collector_harness.client.transport import code_at_the_end
 from collector_harness.errors import InvalidInput
 from collector_harness.runtime import Runtime
 from collector_reference import Collector, CollectorSettings
@@ -160,6 +161,36 @@ def test_a_deadline_that_passes_is_an_answer_too(runtime: Runtime) -> None:
     reply = dispatched(runtime, hang, timeout=0.1)
     assert (reply.status, reply.layer) == ("DEADLINE_EXCEEDED", "grpc")
     assert 0.05 < reply.seconds < 5
+
+
+@pytest.mark.parametrize(("left", "status"), [(0.005, "DEADLINE_EXCEEDED"), (60.0, "CANCELLED")])
+def test_a_server_whose_clock_is_ahead_cancels_what_has_run_into_its_deadline(
+    runtime: Runtime, left: float, status: str
+) -> None:
+    async def cancel(request: bytes, context: Any) -> bytes:
+        await asyncio.sleep(max(0.0, context.time_remaining() - left))
+        await context.abort(grpc.StatusCode.CANCELLED, "reset")
+        return b""
+
+    reply = dispatched(runtime, cancel, timeout=min(left + 0.2, 30.0))
+    assert (reply.status, reply.layer) == (status, "grpc")
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds", "timeout", "told"),
+    [
+        (1, 0.5, 0.5, 4),
+        (1, 0.49, 0.5, 4),
+        (1, 0.4, 0.5, 1),
+        (1, 0.5, None, 1),
+        (4, 0.1, 0.5, 4),
+        (14, 0.6, 0.5, 14),
+    ],
+)
+def test_only_what_is_cancelled_at_its_deadline_counts_as_late(
+    code: int, seconds: float, timeout: float | None, told: int
+) -> None:
+    assert code_at_the_end(code, seconds=seconds, timeout=timeout) == told
 
 
 def test_nobody_at_the_address_is_an_answer_too(runtime: Runtime) -> None:

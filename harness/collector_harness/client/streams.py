@@ -29,7 +29,12 @@ from collector_harness.client.reply import (
     grpc_reply,
     of_contract,
 )
-from collector_harness.client.transport import MetadataInput, Transport, checked_metadata
+from collector_harness.client.transport import (
+    MetadataInput,
+    Transport,
+    checked_metadata,
+    code_at_the_end,
+)
 
 __all__ = ["MOST_BYTES", "MOST_MESSAGES", "StreamCall"]
 
@@ -64,6 +69,7 @@ class StreamCall:
         self._dialect: DialectName = dialect
         self._types = types
         self._begin = time.perf_counter()
+        self._timeout = timeout
         self._kind: type[Message] = GetMessageClass(method.output_type)
         call: grpc.aio.StreamStreamMultiCallable[bytes, bytes]
         call = transport.channel.stream_stream(path)
@@ -136,13 +142,15 @@ class StreamCall:
         await self.half_close()
         while await self.receive():
             pass
+        code: int = (await self._call.code()).value[0]
+        seconds = time.perf_counter() - self._begin
         end = Received(
-            code=(await self._call.code()).value[0],
+            code=code_at_the_end(code, seconds=seconds, timeout=self._timeout),
             message=await self._call.details() or "",
             body=None,
             headers=_pairs(await _unless_over(self._call.initial_metadata())),
             trailers=_pairs(await _unless_over(self._call.trailing_metadata())),
-            seconds=time.perf_counter() - self._begin,
+            seconds=seconds,
         )
         status = message = None
         if self._cut_off:

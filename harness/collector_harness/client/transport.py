@@ -21,13 +21,23 @@ from collector_harness.client.credentials import PLAINTEXT, ClientCredentials
 from collector_harness.client.reply import Metadata, Received
 from collector_harness.errors import InvalidInput, Problem
 
-__all__ = ["RECEIVE_LIMIT", "MetadataInput", "Transport", "checked_metadata"]
+__all__ = [
+    "RECEIVE_LIMIT",
+    "MetadataInput",
+    "Transport",
+    "checked_metadata",
+    "code_at_the_end",
+]
 
 RECEIVE_LIMIT = 64 * 1024 * 1024
 """Bytes of the largest message that the harness takes."""
 
 _MOST_STREAMED = 10_000
+_CANCELLED = grpc.StatusCode.CANCELLED.value[0]
+_DEADLINE_EXCEEDED = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
 _UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
+_CLOCKS_DIFFER_SECONDS = 0.02
+"""How far a server's clock may be ahead within the time of one call."""
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _OPTIONS: list[tuple[str, int]] = [
     # Without it, channels of one process to one address silently share a connection.
@@ -95,7 +105,7 @@ class Transport:
                 seconds=seconds,
             )
         except grpc.aio.AioRpcError as error:
-            return await self._explained(_failure(error, begin))
+            return await self._explained(_failure(error, begin, timeout))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if cancel is None or (task is not None and task.cancelling()):
@@ -153,7 +163,7 @@ class Transport:
                 messages,
             )
         except grpc.aio.AioRpcError as error:
-            return _failure(error, begin), messages
+            return _failure(error, begin, timeout), messages
         finally:
             call.cancel()
 
@@ -195,20 +205,32 @@ def checked_metadata(metadata: MetadataInput) -> Metadata:
     return tuple(checked)
 
 
-def _failure(error: grpc.aio.AioRpcError, begin: float) -> Received:
+def code_at_the_end(code: int, *, seconds: float, timeout: float | None) -> int:
+    """Returns gRPC's number for a call that has ended after so many seconds.
+
+    A server whose clock is a moment ahead may reset a stream at the deadline before the client
+    looks at its own: what is cancelled as its time is up has run into its deadline.
+    """
+    if code == _CANCELLED and timeout is not None and seconds >= timeout - _CLOCKS_DIFFER_SECONDS:
+        return _DEADLINE_EXCEEDED
+    return code
+
+
+def _failure(error: grpc.aio.AioRpcError, begin: float, timeout: float | None) -> Received:
+    seconds = time.perf_counter() - begin
     return Received(
-        code=error.code().value[0],
+        code=code_at_the_end(error.code().value[0], seconds=seconds, timeout=timeout),
         message=error.details() or "",
         body=None,
         headers=error.initial_metadata(),
         trailers=error.trailing_metadata(),
-        seconds=time.perf_counter() - begin,
+        seconds=seconds,
     )
 
 
 def _cancelled(begin: float) -> Received:
     return Received(
-        code=grpc.StatusCode.CANCELLED.value[0],
+        code=_CANCELLED,
         message="the harness has cancelled the call",
         body=None,
         headers=(),

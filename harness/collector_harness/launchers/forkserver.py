@@ -31,6 +31,8 @@ __all__ = ["ForkServer", "Forked", "the_forkserver"]
 _PROGRAM = Path(__file__).with_name("forkserver_process.py")
 _READ_AT_START = ("PYTHON", "LD_", "GLIBC_", "MALLOC_")
 """How variables begin that mean nothing to an interpreter that runs already."""
+_ENDING_SECONDS = 1.0
+"""How long a process that was killed may take until that is known."""
 
 
 class Forked:
@@ -131,6 +133,16 @@ class ForkServer:
                 "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE),
             }
         ).encode()
+        process = self._process
+        try:
+            return self._forked(request)
+        except OSError:
+            if process is None or not _ends(process):
+                raise
+        # It was ending when it was asked: there is another one now.
+        return self._forked(request)
+
+    def _forked(self, request: bytes) -> Forked:
         output, its_output = os.pipe()
         errors, its_errors = os.pipe()
         report, its_report = socket.socketpair()
@@ -198,6 +210,15 @@ class ForkServer:
 def _abandon(begun: Future[Forked]) -> None:
     if begun.exception() is None:
         begun.result().abandon()
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Tells whether a process has ended, or does so within a moment."""
+    try:
+        process.wait(_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _line(report: socket.socket) -> bytes:

@@ -237,6 +237,22 @@ def test_a_forkserver_that_was_killed_is_replaced(runtime: Runtime, server: Fork
     runtime.run(check())
 
 
+def test_a_forkserver_that_is_ending_as_it_is_asked_is_replaced(
+    runtime: Runtime, server: ForkServer
+) -> None:
+    async def check() -> None:
+        (await server.fork(ENVIRONMENT)).abandon()
+        for _ in range(5):
+            assert server.pid is not None
+            before = server.pid
+            os.kill(before, signal.SIGKILL)
+            forked = await server.fork(ENVIRONMENT)
+            assert server.pid != before
+            forked.abandon()
+
+    runtime.run(check())
+
+
 def test_a_launch_that_is_given_up_leaves_no_process(runtime: Runtime, server: ForkServer) -> None:
     async def check() -> None:
         kept = await server.fork(ENVIRONMENT)

@@ -28,8 +28,9 @@ run: setup ## bring up three connected collectors and run the scenarios in scena
 test: setup ## run the tests in parallel; ARGS="-k routing" narrows, WORKERS=4 widens
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-# What depends on no library's age is left out (the verdicts, the samples, the pages, the packages), the
-# cards, which quote the words of the newest gRPC, and what needs the compiler of protos, an extra.
+# What depends on no library's age is left out (the verdicts, the samples, the pages, the packages, how
+# processes end), the cards, which quote the words of the newest gRPC, and what needs the compiler of
+# protos, an extra.
 LOWEST := tests/contract tests/collector tests/harness tests/plugin scenarios/mesh \
 	--ignore=tests/harness/conformance --ignore=tests/collector/registry/test_etcd_store.py \
 	--ignore=tests/harness/test_sandbox.py --ignore=tests/harness/scenario/cards \

@@ -34,6 +34,7 @@ test: setup ## run the tests in parallel; ARGS="-k routing" narrows, WORKERS=4 w
 LOWEST := tests/contract tests/collector tests/harness tests/plugin scenarios/mesh \
 	--ignore=tests/harness/conformance --ignore=tests/collector/registry/test_etcd_store.py \
 	--ignore=tests/harness/test_sandbox.py --ignore=tests/harness/scenario/cards \
+	--ignore=tests/plugin/test_endings.py \
 	--ignore=scenarios/mesh/35_types.scenario.yaml
 
 test-lowest: setup-lowest ## run the tests on the oldest dependencies that are promised

@@ -5,7 +5,7 @@ Only what the target says of itself counts here; what it shows is found out by `
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from collector_harness.errors import ExitCode
@@ -23,10 +23,12 @@ OWN_SOCKETS: Final = "own-sockets"
 """What the harness sees of a process by itself, whatever that declares."""
 
 
-def unmet(needs: Iterable[str], target: Target) -> str:
+def unmet(needs: Collection[str], target: Target) -> str:
     """Returns why cases with these needs can show nothing of a target, in a sentence; empty where
     they can, or where the target does not say what it can do.
     """
+    if not needs:
+        return ""
     lacking = set(needs) - (target.declares.capabilities or set(needs)) - {OWN_SOCKETS}
     if OWN_SOCKETS in needs and not (isinstance(target, ExecTarget) and CAN_LOOK):
         lacking.add(OWN_SOCKETS)

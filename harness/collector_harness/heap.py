@@ -11,32 +11,33 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-__all__ = ["begin_work", "growing", "settle"]
+__all__ = ["begin_work", "growing"]
+
+_growing: list[bool] = []
+"""Holds something while it is `growing` that has turned the search off."""
 
 
 @contextlib.contextmanager
 def growing() -> Iterator[None]:
     """Searches for no garbage while things are made that stay; may be nested."""
-    searched = gc.isenabled()
+    if not gc.isenabled():  # by `growing` further out, or by whoever owns this process
+        yield
+        return
     gc.disable()
+    _growing.append(True)
     try:
         yield
     finally:
-        if searched:
-            gc.enable()
-
-
-def settle() -> None:
-    """Leaves everything that there is by now out of each further search, and searches again.
-
-    What becomes a garbage cycle among it is never found: for once in a process, between the
-    making of what stays and the work.
-    """
-    gc.freeze()
-    gc.enable()
+        _growing.pop()
+        gc.enable()
 
 
 def begin_work() -> None:
-    """Settles where things are growing; for what works long, wherever it is called."""
-    if not gc.isenabled():
-        settle()
+    """Searches again where things are growing, but never among what there is by now; called by
+    what works long, and outside of `growing` it does nothing.
+
+    What becomes a garbage cycle among what there is by now is not found any more.
+    """
+    if _growing:
+        gc.freeze()
+        gc.enable()

@@ -8,6 +8,7 @@ No fixture here asks for another one, so a project may override any of them.
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from collector_harness.errors import HarnessError
-from collector_harness.heap import settle
 from collector_harness.pytest_meshes import Meshes, TopologyFactory, definition_of
 from collector_harness.pytest_options import HarnessOptions, add_options, read_options
 from collector_harness.pytest_stream import TestStream, open_stream
@@ -79,7 +79,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Keeps a suite of scenarios out of Python's search for garbage, until pytest ends."""
     if any(isinstance(item, ScenarioItem) for item in session.items):
-        settle()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector_harness.heap import begin_work, growing, settle
+from collector_harness.heap import begin_work, growing
 
 TELLS = """
 import gc, sys
@@ -51,6 +51,13 @@ def test_who_has_turned_the_search_off_finds_it_off() -> None:
     assert not gc.isenabled()
 
 
+def test_work_leaves_the_search_off_for_who_has_turned_it_off() -> None:
+    gc.disable()
+    with growing():
+        begin_work()
+    assert not gc.isenabled()
+
+
 def test_an_error_does_not_leave_the_search_off() -> None:
     with pytest.raises(KeyError), growing():
         raise KeyError
@@ -60,7 +67,7 @@ def test_an_error_does_not_leave_the_search_off() -> None:
 def test_what_has_settled_is_left_alone_and_the_rest_is_found() -> None:
     stays: list[object] = []
     with growing():
-        settle()
+        begin_work()
         assert gc.isenabled()
     assert not any(each is stays for each in gc.get_objects())
     later: list[object] = []
